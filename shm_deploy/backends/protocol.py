@@ -1,0 +1,54 @@
+"""The seam between `Matter` and whatever runs the network."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Mattes(NamedTuple):
+    """What one run of the joined graph gives; both arrays are the caller's own."""
+
+    alpha: NDArray[np.uint8]  # (N, H, W)
+    trimap: NDArray[np.uint8]  # (N, H, W, 3), softmax x 255, order F, B, U
+
+
+class Backend(Protocol):
+    """Runs the joined graph: uint8 frames in, uint8 alpha and trimap out."""
+
+    name: str
+    device: str
+
+    def run(self, frames: NDArray[np.uint8]) -> Mattes:
+        """Matte a batch.
+
+        Args:
+            frames: (N, H, W, 3) uint8 RGB, sides from `spec.MIN_GRAPH_SIDE` to what the model allows.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what is held; a second call does nothing."""
+        ...
+
+
+class Parts(Protocol):
+    """Runs T-Net, M-Net and fusion one by one, in float32, for parity, edited trimaps and tiles."""
+
+    def tnet(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, 3, H, W) RGB 0..255 -> softmax trimap (N, 3, h, w); `live` gives a smaller h, w."""
+        ...
+
+    def mnet(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, 3, H, W) and a trimap of any size -> raw alpha (N, 1, H, W) in 0..1."""
+        ...
+
+    def fusion(self, trimap: NDArray[np.float32], alpha_raw: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Eq. 4: a trimap of any size and raw alpha (N, 1, H, W) -> alpha (N, 1, H, W) in 0..1."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held; a second call does nothing."""
+        ...

@@ -1,0 +1,70 @@
+"""Size rules: the paper's 1500 px rule and the host's padding. The same for `Matter` and evaluation."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shm_deploy import spec
+from shm_deploy.errors import SpecError
+
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
+
+
+def working_size(size: tuple[int, int], max_edge: int | None = spec.MAX_EDGE) -> tuple[int, int]:
+    """The (height, width) at which the network sees an image of this (height, width).
+
+    Source: section 5.1, "longest edge over 1500: scaled to 1500 first".
+
+    Args:
+        size: (height, width) in pixels.
+        max_edge: longest side allowed; None keeps the full size.
+
+    Raises:
+        SpecError: a side under `spec.MIN_SIDE`, before or after scaling.
+    """
+    height, width = size
+    if min(height, width) < spec.MIN_SIDE:
+        raise SpecError(
+            f"got an image of {width}x{height} px; both sides must be at least {spec.MIN_SIDE} px: enlarge it first"
+        )
+    longest = max(height, width)
+    if max_edge is None or longest <= max_edge:
+        return size
+    scaled = (max(1, round(height * max_edge / longest)), max(1, round(width * max_edge / longest)))
+    if min(scaled) < spec.MIN_SIDE:
+        raise SpecError(
+            f"got an image of {width}x{height} px, {scaled[1]}x{scaled[0]} px after scaling to max_edge={max_edge}; "
+            f"both sides must be at least {spec.MIN_SIDE} px: crop it, or raise max_edge"
+        )
+    return scaled
+
+
+def shrink(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Scale an image (H, W, 3) down to `size` (height, width) by pixel areas; the same array if it has that size."""
+    import cv2
+
+    if image.shape[:2] == size:
+        return image
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def enlarge(plane: NDArray[Pixel], size: tuple[int, int]) -> NDArray[Pixel]:
+    """Scale (H, W) or (H, W, C) to `size` bilinearly, half-pixel centres; the same array if it has that size."""
+    import cv2
+
+    if plane.shape[:2] == size:
+        return plane
+    return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR), plane.dtype)
+
+
+def pad_to_graph(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Replicate the right and bottom edge of (..., H, W, 3) until both sides reach `spec.MIN_GRAPH_SIDE`."""
+    height, width = image.shape[-3:-1]
+    missing = (max(0, spec.MIN_GRAPH_SIDE - height), max(0, spec.MIN_GRAPH_SIDE - width))
+    if missing == (0, 0):
+        return image
+    widths = [(0, 0)] * (image.ndim - 3) + [(0, missing[0]), (0, missing[1]), (0, 0)]
+    return np.pad(image, widths, mode="edge")

@@ -1,0 +1,94 @@
+"""What training, export, runtime and evaluation must agree on, said once.
+
+Numbers and names only: nothing here imports more than the standard library and numpy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Channels of a trimap, in the order in which the paper names them (F_s, B_s, U_s; section 4.3).
+FOREGROUND = 0
+BACKGROUND = 1
+UNKNOWN = 2
+CLASSES = ("foreground", "background", "unknown")
+
+# Values of a trimap picture (one channel, uint8), by class.
+PICTURE_VALUES = {FOREGROUND: 255, BACKGROUND: 0, UNKNOWN: 128}
+
+# ImageNet statistics of RGB values in 0..255; the networks normalise inside their graphs.
+RGB_MEAN = (123.675, 116.28, 103.53)
+RGB_DEVIATION = (58.395, 57.12, 57.375)
+
+# Tensor names of the exported graphs.
+IMAGE = "image"
+TRIMAP = "trimap"
+ALPHA_RAW = "alpha_raw"
+ALPHA = "alpha"
+
+# Files of one exported model. Parts are float; the joined graphs take and give uint8.
+TNET_FILE = "tnet.onnx"
+MNET_FILE = "mnet.onnx"
+FUSION_FILE = "fusion.onnx"
+PARTS = {"tnet": TNET_FILE, "mnet": MNET_FILE, "fusion": FUSION_FILE}
+
+OPSET = 18
+
+# Sizes, in pixels. The paper tests with a longest edge of 1500; the graphs pad to the stride: 1504.
+STRIDE = 16
+MIN_SIDE = 16  # below: an error
+MIN_GRAPH_SIDE = 64  # from MIN_SIDE to here the host pads
+MAX_EDGE = 1500
+PADDED_MAX_EDGE = 1504
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """How far two alphas in 0..1 may be apart: mean and 99.9th percentile of |Δα|."""
+
+    mean: float
+    p999: float
+
+
+# Float parts, ONNX Runtime against PyTorch.
+PARTS_FP32 = Tolerance(mean=1e-5, p999=1e-3)
+# uint8 outputs of two FP32 backends.
+BACKENDS_FP32 = Tolerance(mean=0.1 / 255, p999=1 / 255)
+# An FP16 engine against the FP32 reference.
+ENGINE_FP16 = Tolerance(mean=5e-4, p999=4 / 255)
+# Relative change of SAD, MSE, Gradient and Connectivity against a true alpha.
+METRIC_FP32 = 0.001
+METRIC_FP16 = 0.01
+
+FP16_MAX = 65504.0
+
+
+def trimap_from_picture(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Turn a trimap picture into class probabilities.
+
+    Args:
+        picture: (H, W) uint8; 255 is foreground, 0 background, anything between unknown.
+
+    Returns:
+        (H, W, 3) float32, one-hot in the order F, B, U; the caller's own.
+    """
+    foreground = picture == PICTURE_VALUES[FOREGROUND]
+    background = picture == PICTURE_VALUES[BACKGROUND]
+    unknown = ~(foreground | background)
+    return np.stack([foreground, background, unknown], axis=-1).astype(np.float32)
+
+
+def picture_from_trimap(trimap: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Turn class probabilities into a trimap picture of the likeliest class.
+
+    Args:
+        trimap: (H, W, 3) probabilities in any positive scale, order F, B, U.
+
+    Returns:
+        (H, W) uint8 of 255 (foreground), 0 (background), 128 (unknown); the caller's own.
+    """
+    values = np.array([PICTURE_VALUES[index] for index in range(3)], np.uint8)
+    return values[np.argmax(trimap, axis=-1)]

@@ -1,0 +1,43 @@
+"""What a network is built from; stored in every checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shm_deploy.errors import SpecError
+
+Variant = Literal["paper", "live"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperConfig:
+    """PSPNet-50 and VGG-16 as published; nothing to choose but the dropout before the logits."""
+
+    variant: Literal["paper"] = "paper"
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.dropout < 1:
+            raise SpecError(f"got dropout {self.dropout}; it must lie in [0, 1)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveConfig:
+    """The small network for CPUs and many streams."""
+
+    variant: Literal["live"] = "live"
+    tnet_edge: int = 320  # longest side of T-Net's input [px]; its cost does not grow with the frame
+    tnet_width: int = 32  # channels of T-Net's decoder at a quarter of its input; others follow from it
+    mnet_widths: tuple[int, int, int, int] = (8, 24, 32, 48)  # channels at 1/2, 1/4, 1/8, 1/16 of the frame
+
+    def __post_init__(self) -> None:
+        if self.tnet_edge < 64 or self.tnet_edge % 32:
+            raise SpecError(f"got tnet_edge {self.tnet_edge}; it must be a multiple of 32, at least 64")
+        if self.tnet_width < 4 or self.tnet_width % 4:
+            raise SpecError(f"got tnet_width {self.tnet_width}; it must be a multiple of 4, at least 4")
+        if len(self.mnet_widths) != 4 or min(self.mnet_widths) < 1:
+            raise SpecError(f"got mnet_widths {self.mnet_widths}; four positive channel counts are wanted")
+
+
+NetworkConfig = PaperConfig | LiveConfig

@@ -1,0 +1,183 @@
+"""The small network: EfficientNet-Lite0 on a fixed budget of pixels as T-Net, a slim half-resolution U-Net as M-Net."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from shm_train.networks.config import LiveConfig
+from shm_train.networks.ops import ConvNormAct, PyramidPooling, normalise, pad_to_multiple, resize
+
+BN_EPSILON = 1e-3  # of the ImageNet weights, which come from TensorFlow
+
+
+class SamePad(nn.Module):
+    """Zeros as TensorFlow's 'same' padding adds them before a strided convolution on even sizes: more at the end."""
+
+    def __init__(self, kernel: int, stride: int) -> None:
+        super().__init__()
+        total = kernel - stride
+        self.amounts = (total // 2, total - total // 2, total // 2, total - total // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x, self.amounts)
+
+
+def _convolution(num_in: int, num_out: int, kernel: int, stride: int, groups: int, activation: bool) -> nn.Sequential:
+    layers: list[nn.Module] = [] if stride == 1 else [SamePad(kernel, stride)]
+    padding = kernel // 2 if stride == 1 else 0
+    layers += [
+        nn.Conv2d(num_in, num_out, kernel, stride, padding, groups=groups, bias=False),
+        nn.BatchNorm2d(num_out, eps=BN_EPSILON),
+    ]
+    if activation:
+        layers.append(nn.ReLU6(inplace=True))
+    return nn.Sequential(*layers)
+
+
+class InvertedResidual(nn.Module):
+    """Expand, depthwise, project; a shortcut where the shape stays."""
+
+    def __init__(self, num_in: int, num_out: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = num_in * expansion
+        self.expand = _convolution(num_in, hidden, 1, 1, 1, activation=True) if expansion > 1 else None
+        self.depthwise = _convolution(hidden, hidden, kernel, stride, hidden, activation=True)
+        self.project = _convolution(hidden, num_out, 1, 1, 1, activation=False)
+        self.shortcut = stride == 1 and num_in == num_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.expand is None else self.expand(x)
+        y = self.project(self.depthwise(y))
+        return x + y if self.shortcut else y
+
+
+class EfficientNetLite0(nn.Module):
+    """The encoder, without its classifier.
+
+    Source: EfficientNet-Lite (Google, 2020), Apache-2.0.
+    """
+
+    # (kernel, stride, expansion, channels, repeats)
+    STAGES = (
+        (3, 1, 1, 16, 1),
+        (3, 2, 6, 24, 2),
+        (5, 2, 6, 40, 2),
+        (3, 2, 6, 80, 3),
+        (5, 1, 6, 112, 3),
+        (5, 2, 6, 192, 4),
+        (3, 1, 6, 320, 1),
+    )
+    TAPS = (0, 1, 2, 4, 6)  # the stages whose output is used: strides 2, 4, 8, 16, 32
+    WIDTHS = (16, 24, 40, 112, 320)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = _convolution(3, 32, 3, 2, 1, activation=True)
+        stages = []
+        num_in = 32
+        for kernel, stride, expansion, width, repeats in self.STAGES:
+            blocks = []
+            for index in range(repeats):
+                blocks.append(InvertedResidual(num_in, width, kernel, stride if index == 0 else 1, expansion))
+                num_in = width
+            stages.append(nn.Sequential(*blocks))
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """(N, 3, H, W), sides multiples of 32 -> features at strides 2, 4, 8, 16, 32."""
+        x = self.stem(x)
+        taps = []
+        for index, stage in enumerate(self.stages):
+            x = stage(x)
+            if index in self.TAPS:
+                taps.append(x)
+        return taps
+
+
+class LiveTNet(nn.Module):
+    """Image to trimap logits at half of T-Net's own input size, which is fixed by `tnet_edge`."""
+
+    STRIDE = 32
+
+    def __init__(self, config: LiveConfig) -> None:
+        super().__init__()
+        self.edge = config.tnet_edge
+        self.encoder = EfficientNetLite0()
+        width = config.tnet_width
+        widths = (width // 2, width, width * 2, width * 3, width * 3)  # at strides 2, 4, 8, 16, 32
+        self.reduce = ConvNormAct(EfficientNetLite0.WIDTHS[-1], widths[-1], kernel=1)
+        self.pyramid = PyramidPooling(widths[-1], num_each=width)
+        self.context = ConvNormAct(self.pyramid.num_out, widths[-1])
+        self.lateral = nn.ModuleList(
+            ConvNormAct(num_in, num_out, kernel=1)
+            for num_in, num_out in zip(EfficientNetLite0.WIDTHS[:-1], widths[:-1], strict=True)
+        )
+        self.smooth = nn.ModuleList(
+            ConvNormAct(num_above + num_here, num_here)
+            for num_above, num_here in zip(widths[1:], widths[:-1], strict=True)
+        )
+        self.logits = nn.Conv2d(widths[0], 3, 3, padding=1)
+
+    def input_size(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) at which T-Net looks at a frame: longest side `edge`, multiples of 32.
+
+        Integer arithmetic on the shape, which exports exactly.
+        """
+        longest = torch.sym_max(height, width)
+        half = self.STRIDE // 2
+        return (
+            torch.sym_max(self.STRIDE, (height * self.edge // longest + half) // self.STRIDE * self.STRIDE),
+            torch.sym_max(self.STRIDE, (width * self.edge // longest + half) // self.STRIDE * self.STRIDE),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) RGB 0..255 -> logits (N, 3, h/2, w/2) float32, order F, B, U; (h, w) from `input_size`."""
+        height, width = self.input_size(*image.shape[-2:])
+        # Twice too large, then 2x2 means: little aliasing from large frames, without an antialiased resize,
+        # which TensorRT lacks.
+        x = F.avg_pool2d(resize(image.float(), (2 * height, 2 * width)), 2)
+        *taps, x = self.encoder(normalise(x, self.logits.weight.dtype))
+        x = self.context(self.pyramid(self.reduce(x)))
+        for tap, lateral, smooth in zip(reversed(taps), reversed(self.lateral), reversed(self.smooth), strict=True):
+            x = smooth(torch.cat([resize(x, tap.shape[-2:]), lateral(tap)], dim=1))
+        return self.logits(x).float()
+
+
+class LiveMNet(nn.Module):
+    """Image and trimap to raw alpha: a U-Net whose largest feature map is half the frame."""
+
+    STRIDE = 16
+
+    def __init__(self, config: LiveConfig) -> None:
+        super().__init__()
+        half, quarter, eighth, sixteenth = config.mnet_widths
+        self.stem = nn.Conv2d(3, half, 4, 2, 1)  # every pixel of the frame counts, at half its size
+        self.encode2 = ConvNormAct(half + 3, half)
+        self.encode4 = nn.Sequential(ConvNormAct(half, quarter, stride=2), ConvNormAct(quarter, quarter))
+        self.encode8 = nn.Sequential(ConvNormAct(quarter, eighth, stride=2), ConvNormAct(eighth, eighth))
+        self.encode16 = nn.Sequential(ConvNormAct(eighth, sixteenth, stride=2), ConvNormAct(sixteenth, sixteenth))
+        self.decode8 = ConvNormAct(sixteenth + eighth, eighth)
+        self.decode4 = ConvNormAct(eighth + quarter, quarter)
+        self.decode2 = ConvNormAct(quarter + half, half * 2)
+        self.prediction = nn.Conv2d(half * 2, 4, 3, padding=1)
+
+    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
+        """Image (N, 3, H, W) RGB 0..255, softmax trimap (N, 3, h, w) of any size -> raw alpha (N, 1, H, W) float32.
+
+        In 0..1 outside training; unclamped in training, so that gradients do not vanish.
+        """
+        height, width = image.shape[-2:]
+        dtype = self.prediction.weight.dtype
+        image = pad_to_multiple(normalise(image, dtype), self.STRIDE)
+        stem = self.stem(image)  # (N, half, H/2, W/2)
+        trimap = pad_to_multiple(resize(trimap, ((height + 1) // 2, (width + 1) // 2)).to(dtype), self.STRIDE // 2)
+        x2 = self.encode2(torch.cat([stem, trimap], dim=1))
+        x4 = self.encode4(x2)
+        x8 = self.encode8(x4)
+        x = self.encode16(x8)
+        for skip, decode in ((x8, self.decode8), (x4, self.decode4), (x2, self.decode2)):
+            x = decode(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skip], dim=1))
+        alpha = F.pixel_shuffle(self.prediction(x), 2)[..., :height, :width].float()
+        return alpha if self.training else alpha.clamp(0, 1)

@@ -1,0 +1,126 @@
+"""Building blocks in forms that PyTorch, ONNX Runtime and TensorRT all compute alike, at any size.
+
+Training uses the same forms, so that nothing is rewritten for export.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from shm_deploy import spec
+
+
+def normalise(image: Tensor, dtype: torch.dtype) -> Tensor:
+    """(N, 3, H, W) RGB 0..255 -> zero mean, unit deviation by ImageNet's statistics, in `dtype`."""
+    mean = torch.tensor(spec.RGB_MEAN, device=image.device).view(1, 3, 1, 1)
+    deviation = torch.tensor(spec.RGB_DEVIATION, device=image.device).view(1, 3, 1, 1)
+    return ((image.float() - mean) / deviation).to(dtype)
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Replicate the right and bottom edge of (N, C, H, W) until both sides are multiples of `multiple`.
+
+    By `index_select`, because `F.pad` with amounts that depend on the size does not export.
+    """
+    for dim in (-2, -1):
+        length = x.shape[dim]
+        padded = (length + multiple - 1) // multiple * multiple
+        x = x.index_select(dim, torch.arange(padded, device=x.device).clamp(max=length - 1))
+    return x
+
+
+def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear, half-pixel centres, to `size` (height, width)."""
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+class ConvNormAct(nn.Sequential):
+    """Convolution that keeps the size (or divides it by `stride`), batch norm, ReLU."""
+
+    def __init__(self, num_in: int, num_out: int, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(num_in, num_out, kernel, stride, kernel // 2, bias=False),
+            nn.BatchNorm2d(num_out),
+            nn.ReLU(inplace=True),
+        )
+
+
+class Winners(NamedTuple):
+    """Which pixel of each 2x2 window held its maximum; four boolean masks (N, C, H/2, W/2), at most one set."""
+
+    top_left: Tensor
+    top_right: Tensor
+    bottom_left: Tensor
+    bottom_right: Tensor
+
+
+class MaxPoolWinners(nn.Module):
+    """2x2 max-pooling that remembers its winners. Equal to `F.max_pool2d(x, 2, return_indices=True)`, ties too.
+
+    TensorRT's parser refuses pooling with indices; slices and comparisons it takes.
+    """
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Winners]:
+        """(N, C, H, W), H and W even -> maximum (N, C, H/2, W/2) and its winners."""
+        top_left, top_right = x[..., 0::2, 0::2], x[..., 0::2, 1::2]
+        bottom_left, bottom_right = x[..., 1::2, 0::2], x[..., 1::2, 1::2]
+        pooled = torch.maximum(torch.maximum(top_left, top_right), torch.maximum(bottom_left, bottom_right))
+        taken = first = top_left == pooled
+        masks = [first]
+        for pixel in (top_right, bottom_left, bottom_right):
+            mask = (pixel == pooled) & ~taken
+            taken = taken | mask
+            masks.append(mask)
+        return pooled, Winners(*masks)
+
+
+class MaxUnpool(nn.Module):
+    """Put each value where its window's maximum was, zero elsewhere. Equal to `F.max_unpool2d`."""
+
+    def forward(self, x: Tensor, winners: Winners) -> Tensor:
+        """(N, C, h, w) -> (N, C, 2h, 2w)."""
+        zero = torch.zeros((), dtype=x.dtype, device=x.device)
+        pixels = [torch.where(mask, x, zero) for mask in winners]
+        top = torch.stack(pixels[:2], dim=-1).flatten(-2)  # (N, C, h, 2w)
+        bottom = torch.stack(pixels[2:], dim=-1).flatten(-2)
+        return torch.stack([top, bottom], dim=-2).flatten(-3, -2)  # (N, C, 2h, 2w)
+
+
+def averaging_matrix(length: int, num_bins: int, like: Tensor) -> Tensor:
+    """Row b averages bin b of `length` positions, as adaptive average pooling divides them: (num_bins, length)."""
+    position = torch.arange(length, device=like.device).unsqueeze(0)
+    bin_index = torch.arange(num_bins, device=like.device).unsqueeze(1)
+    start = bin_index * length // num_bins
+    end = ((bin_index + 1) * length + num_bins - 1) // num_bins
+    inside = ((position >= start) & (position < end)).to(torch.float32)
+    return (inside / (end - start).to(torch.float32)).to(like.dtype)
+
+
+class PyramidPooling(nn.Module):
+    """Means over 1x1, 2x2, 3x3 and 6x6 bins, each reduced and resized, beside the input itself.
+
+    Source: PSPNet, the T-Net of Chen et al. 2018, section 4.1. The means are products with averaging matrices:
+    rows, then columns.
+    """
+
+    BINS = (1, 2, 3, 6)
+
+    def __init__(self, num_in: int, num_each: int) -> None:
+        super().__init__()
+        self.reduce = nn.ModuleList(ConvNormAct(num_in, num_each, kernel=1) for _ in self.BINS)
+        self.num_out = num_in + num_each * len(self.BINS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, num_in, H, W) -> (N, num_out, H, W)."""
+        height, width = x.shape[-2:]
+        levels = [x]
+        for num_bins, reduce in zip(self.BINS, self.reduce, strict=True):
+            rows = averaging_matrix(height, num_bins, x)
+            columns = averaging_matrix(width, num_bins, x)
+            means = torch.matmul(torch.matmul(rows, x), columns.transpose(0, 1))  # (N, num_in, bins, bins)
+            levels.append(resize(reduce(means), (height, width)))
+        return torch.cat(levels, dim=1)

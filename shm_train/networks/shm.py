@@ -1,0 +1,90 @@
+"""Semantic Human Matting: T-Net, M-Net and fusion in one module, and the graph that applications run."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from shm_deploy import spec
+from shm_train.networks.config import LiveConfig, NetworkConfig, PaperConfig
+from shm_train.networks.live import LiveMNet, LiveTNet
+from shm_train.networks.ops import resize
+from shm_train.networks.paper import PaperMNet, PaperTNet
+
+
+class Fusion(nn.Module):
+    """Blend T-Net's probabilities with M-Net's alpha: alpha_p = F_s + U_s * alpha_r.
+
+    Source: Chen et al. 2018, Eq. 4.
+    """
+
+    def __init__(self, resizes: bool) -> None:
+        super().__init__()
+        self.resizes = resizes  # whether the trimap comes smaller than the frame
+
+    def forward(self, trimap: Tensor, alpha_raw: Tensor) -> Tensor:
+        """Softmax trimap (N, 3, h, w), alpha_raw (N, 1, H, W) -> alpha (N, 1, H, W); in 0..1 outside training."""
+        if self.resizes:
+            trimap = resize(trimap, alpha_raw.shape[-2:])
+        foreground = trimap[:, spec.FOREGROUND, None]  # (N, 1, H, W)
+        unknown = trimap[:, spec.UNKNOWN, None]
+        alpha = foreground + unknown * alpha_raw
+        return alpha if self.training else alpha.clamp(0, 1)
+
+
+class Matting(NamedTuple):
+    """Everything that one forward pass gives."""
+
+    logits: Tensor  # (N, 3, h, w)
+    trimap: Tensor  # (N, 3, h, w), softmax, order F, B, U
+    alpha_raw: Tensor  # (N, 1, H, W)
+    alpha: Tensor  # (N, 1, H, W)
+
+
+class SemanticHumanMatting(nn.Module):
+    """The whole network; `variant` says which.
+
+    Source: Chen et al. 2018, Fig. 3.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        match config:
+            case PaperConfig():
+                self.tnet: nn.Module = PaperTNet(config.dropout)
+                self.mnet: nn.Module = PaperMNet()
+            case LiveConfig():
+                self.tnet = LiveTNet(config)
+                self.mnet = LiveMNet(config)
+        self.fusion = Fusion(resizes=isinstance(config, LiveConfig))
+
+    def forward(self, image: Tensor) -> Matting:
+        """(N, 3, H, W) RGB 0..255 -> logits, trimap (Eq. 2), raw alpha, alpha (Eq. 4)."""
+        logits = self.tnet(image)
+        trimap = torch.softmax(logits, dim=1)
+        alpha_raw = self.mnet(image, trimap)
+        return Matting(logits, trimap, alpha_raw, self.fusion(trimap, alpha_raw))
+
+
+class FrameGraph(nn.Module):
+    """what an application runs: uint8 frames in, uint8 alpha and trimap out."""
+
+    def __init__(self, network: SemanticHumanMatting) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, H, W, 3) uint8 RGB -> alpha (N, H, W) uint8, trimap (N, H, W, 3) uint8 (softmax x 255)."""
+        image = frames.permute(0, 3, 1, 2).float()
+        matting = self.network(image)
+        trimap = matting.trimap
+        if self.network.fusion.resizes:
+            trimap = resize(trimap, image.shape[-2:])
+        return _to_bytes(matting.alpha[:, 0]), _to_bytes(trimap.permute(0, 2, 3, 1))
+
+
+def _to_bytes(x: Tensor) -> Tensor:
+    return torch.floor(x * 255 + 0.5).to(torch.uint8)
