@@ -1,6 +1,16 @@
 """The networks: `paper` as published, `live` for CPUs; one class, one code path."""
 
 from shm_train.networks.config import LiveConfig, NetworkConfig, PaperConfig
-from shm_train.networks.shm import FrameGraph, Fusion, Matting, SemanticHumanMatting
+from shm_train.networks.shm import FrameEntry, FrameExit, FrameGraph, Fusion, Matting, SemanticHumanMatting
 
-__all__ = ["FrameGraph", "Fusion", "LiveConfig", "Matting", "NetworkConfig", "PaperConfig", "SemanticHumanMatting"]
+__all__ = [
+    "FrameEntry",
+    "FrameExit",
+    "FrameGraph",
+    "Fusion",
+    "LiveConfig",
+    "Matting",
+    "NetworkConfig",
+    "PaperConfig",
+    "SemanticHumanMatting",
+]

@@ -29,7 +29,7 @@ class LiveConfig:
     variant: Literal["live"] = "live"
     tnet_edge: int = 320  # longest side of T-Net's input [px]; its cost does not grow with the frame
     tnet_width: int = 32  # channels of T-Net's decoder at a quarter of its input; others follow from it
-    mnet_widths: tuple[int, int, int, int] = (8, 24, 32, 48)  # channels at 1/2, 1/4, 1/8, 1/16 of the frame
+    mnet_widths: tuple[int, int, int, int] = (16, 16, 32, 48)  # channels at 1/2, 1/4, 1/8, 1/16 of the frame
 
     def __post_init__(self) -> None:
         if self.tnet_edge < 64 or self.tnet_edge % 32:

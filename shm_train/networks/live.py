@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from shm_train.networks.config import LiveConfig
-from shm_train.networks.ops import ConvNormAct, PyramidPooling, normalise, pad_to_multiple, resize
+from shm_train.networks.ops import ConvNormAct, PyramidPooling, normalise, pad_to_multiple, resize, statistics
 
 BN_EPSILON = 1e-3  # of the ImageNet weights, which come from TensorFlow
 
@@ -146,22 +146,29 @@ class LiveTNet(nn.Module):
 
 
 class LiveMNet(nn.Module):
-    """Image and trimap to raw alpha: a U-Net whose largest feature map is half the frame."""
+    """Image and trimap to raw alpha: a U-Net whose largest feature map is half the frame.
+
+    Widths are multiples of 16 and skips are added, not concatenated: ONNX Runtime then keeps one blocked layout.
+    """
 
     STRIDE = 16
 
     def __init__(self, config: LiveConfig) -> None:
         super().__init__()
         half, quarter, eighth, sixteenth = config.mnet_widths
-        self.stem = nn.Conv2d(3, half, 4, 2, 1)  # every pixel of the frame counts, at half its size
-        self.encode2 = ConvNormAct(half + 3, half)
+        self.image_stem = nn.Conv2d(3, half, 2, 2)
+        self.trimap_stem = nn.Conv2d(3, half, 1, bias=False)
+        self.encode2 = ConvNormAct(half, half)
         self.encode4 = nn.Sequential(ConvNormAct(half, quarter, stride=2), ConvNormAct(quarter, quarter))
         self.encode8 = nn.Sequential(ConvNormAct(quarter, eighth, stride=2), ConvNormAct(eighth, eighth))
         self.encode16 = nn.Sequential(ConvNormAct(eighth, sixteenth, stride=2), ConvNormAct(sixteenth, sixteenth))
-        self.decode8 = ConvNormAct(sixteenth + eighth, eighth)
-        self.decode4 = ConvNormAct(eighth + quarter, quarter)
-        self.decode2 = ConvNormAct(quarter + half, half * 2)
-        self.prediction = nn.Conv2d(half * 2, 4, 3, padding=1)
+        self.ascend8 = ConvNormAct(sixteenth, eighth, kernel=1)
+        self.ascend4 = ConvNormAct(eighth, quarter, kernel=1)
+        self.ascend2 = ConvNormAct(quarter, half, kernel=1)
+        self.decode8 = ConvNormAct(eighth, eighth)
+        self.decode4 = ConvNormAct(quarter, quarter)
+        self.decode2 = ConvNormAct(half, half)
+        self.prediction = nn.Conv2d(half, 4, 3, padding=1)
 
     def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
         """Image (N, 3, H, W) RGB 0..255, softmax trimap (N, 3, h, w) of any size -> raw alpha (N, 1, H, W) float32.
@@ -170,14 +177,28 @@ class LiveMNet(nn.Module):
         """
         height, width = image.shape[-2:]
         dtype = self.prediction.weight.dtype
-        image = pad_to_multiple(normalise(image, dtype), self.STRIDE)
-        stem = self.stem(image)  # (N, half, H/2, W/2)
-        trimap = pad_to_multiple(resize(trimap, ((height + 1) // 2, (width + 1) // 2)).to(dtype), self.STRIDE // 2)
-        x2 = self.encode2(torch.cat([stem, trimap], dim=1))
+        trimap = resize(trimap, ((height + 1) // 2, (width + 1) // 2)).to(dtype)
+        trimap = pad_to_multiple(trimap, self.STRIDE // 2)
+        image = pad_to_multiple(image.to(dtype), self.STRIDE)
+        x = F.relu(self._stem(image) + self.trimap_stem(trimap))  # (N, half, H/2, W/2)
+        x2 = self.encode2(x)
         x4 = self.encode4(x2)
         x8 = self.encode8(x4)
         x = self.encode16(x8)
-        for skip, decode in ((x8, self.decode8), (x4, self.decode4), (x2, self.decode2)):
-            x = decode(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skip], dim=1))
+        x = self.decode8(_double(self.ascend8(x)) + x8)
+        x = self.decode4(_double(self.ascend4(x)) + x4)
+        x = self.decode2(_double(self.ascend2(x)) + x2)
         alpha = F.pixel_shuffle(self.prediction(x), 2)[..., :height, :width].float()
         return alpha if self.training else alpha.clamp(0, 1)
+
+    def _stem(self, image: Tensor) -> Tensor:
+        """The stem on the normalised image, with the normalisation inside its weights: two passes over the frame less."""
+        weight, bias = self.image_stem.weight, self.image_stem.bias
+        mean, deviation = statistics(weight.device)
+        scaled = weight.float() / deviation
+        shifted = bias.float() - (scaled * mean).sum(dim=(1, 2, 3))
+        return F.conv2d(image, scaled.to(weight.dtype), shifted.to(weight.dtype), stride=2)
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")

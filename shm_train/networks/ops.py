@@ -14,10 +14,16 @@ from torch import Tensor, nn
 from shm_deploy import spec
 
 
+def statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """ImageNet's mean and deviation of RGB 0..255, each (1, 3, 1, 1) float32."""
+    mean = torch.tensor(spec.RGB_MEAN, device=device).view(1, 3, 1, 1)
+    deviation = torch.tensor(spec.RGB_DEVIATION, device=device).view(1, 3, 1, 1)
+    return mean, deviation
+
+
 def normalise(image: Tensor, dtype: torch.dtype) -> Tensor:
     """(N, 3, H, W) RGB 0..255 -> zero mean, unit deviation by ImageNet's statistics, in `dtype`."""
-    mean = torch.tensor(spec.RGB_MEAN, device=image.device).view(1, 3, 1, 1)
-    deviation = torch.tensor(spec.RGB_DEVIATION, device=image.device).view(1, 3, 1, 1)
+    mean, deviation = statistics(image.device)
     return ((image.float() - mean) / deviation).to(dtype)
 
 

@@ -69,21 +69,42 @@ class SemanticHumanMatting(nn.Module):
         return Matting(logits, trimap, alpha_raw, self.fusion(trimap, alpha_raw))
 
 
+class FrameEntry(nn.Module):
+    """What an application has, as what the networks take."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(N, H, W, 3) uint8 RGB -> (N, 3, H, W) float32, RGB 0..255."""
+        return frames.permute(0, 3, 1, 2).float()
+
+
+class FrameExit(nn.Module):
+    """What the networks give, as what an application takes: bytes of the frame's size."""
+
+    def __init__(self, resizes: bool) -> None:
+        super().__init__()
+        self.resizes = resizes  # whether the trimap comes smaller than the frame
+
+    def forward(self, alpha: Tensor, trimap: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 1, H, W), (N, 3, h, w) in 0..1 -> alpha (N, H, W), trimap (N, H, W, 3), both uint8, value x 255."""
+        if self.resizes:
+            trimap = resize(trimap, alpha.shape[-2:])
+        return _to_bytes(alpha[:, 0]), _to_bytes(trimap.permute(0, 2, 3, 1))
+
+
 class FrameGraph(nn.Module):
-    """what an application runs: uint8 frames in, uint8 alpha and trimap out."""
+    """What an application runs: uint8 frames in, uint8 alpha and trimap out."""
 
     def __init__(self, network: SemanticHumanMatting) -> None:
         super().__init__()
+        self.entry = FrameEntry()
         self.network = network
+        self.exit = FrameExit(network.fusion.resizes)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """(N, H, W, 3) uint8 RGB -> alpha (N, H, W) uint8, trimap (N, H, W, 3) uint8 (softmax x 255)."""
-        image = frames.permute(0, 3, 1, 2).float()
-        matting = self.network(image)
-        trimap = matting.trimap
-        if self.network.fusion.resizes:
-            trimap = resize(trimap, image.shape[-2:])
-        return _to_bytes(matting.alpha[:, 0]), _to_bytes(trimap.permute(0, 2, 3, 1))
+        matting = self.network(self.entry(frames))
+        alpha, trimap = self.exit(matting.alpha, matting.trimap)
+        return alpha, trimap
 
 
 def _to_bytes(x: Tensor) -> Tensor:
