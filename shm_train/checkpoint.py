@@ -33,7 +33,9 @@ class Checkpoint:
         try:
             network.load_state_dict({name: _widen(tensor) for name, tensor in self.weights.items()})
         except RuntimeError as error:
-            raise ArtifactError(f"the checkpoint's weights do not fit its {self.config.variant} config: {error}") from error
+            raise ArtifactError(
+                f"the checkpoint's weights do not fit its {self.config.variant} config: {error}"
+            ) from error
         return network.eval()
 
 
@@ -67,18 +69,21 @@ def load_checkpoint(path: Path) -> Checkpoint:
         record = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise ArtifactError(f"no checkpoint {path}: check the path, or train one with shm-train") from error
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (pickle.UnpicklingError, zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise ArtifactError(
-            f"{path} can't be read as a checkpoint: it is truncated, or not written by this library ({_first_line(error)})"
+            f"{path} can't be read as a checkpoint: "
+            f"it is truncated, or not written by this library ({_first_line(error)})"
         ) from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise ArtifactError(
-            f"{path} is a PyTorch file, but no checkpoint of this library; plain weights of an encoder go to shm-train --init"
+            f"{path} is a PyTorch file, but no checkpoint of this library; "
+            "plain weights of an encoder go to shm-train --init"
         )
     version = record.get("schema_version")
     if version != SCHEMA_VERSION:
         raise ArtifactError(
-            f"{path} has schema version {version!r}, this library reads {SCHEMA_VERSION}: install the version that wrote it"
+            f"{path} has schema version {version!r}, this library reads {SCHEMA_VERSION}: "
+            "install the version that wrote it"
         )
     return Checkpoint(config=_config(record["config"], path), weights=record["weights"], training=record["training"])
 
@@ -88,8 +93,9 @@ def _config(record: dict[str, Any], path: Path) -> NetworkConfig:
     kind = kinds.get(record.get("variant", ""))
     if kind is None:
         raise ArtifactError(f"{path} holds variant {record.get('variant')!r}; known are {sorted(kinds)}")
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
     try:
-        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in record.items()})
+        return kind(**values)
     except TypeError as error:
         raise ArtifactError(f"{path} has a {kind.__name__} that this version does not know: {error}") from error
 

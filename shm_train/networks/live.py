@@ -125,12 +125,12 @@ class LiveTNet(nn.Module):
 
         Integer arithmetic on the shape, which exports exactly.
         """
-        longest = torch.sym_max(height, width)
-        half = self.STRIDE // 2
-        return (
-            torch.sym_max(self.STRIDE, (height * self.edge // longest + half) // self.STRIDE * self.STRIDE),
-            torch.sym_max(self.STRIDE, (width * self.edge // longest + half) // self.STRIDE * self.STRIDE),
-        )
+        longest = _larger(height, width)
+
+        def scaled(side: int) -> int:
+            return _larger(self.STRIDE, (side * self.edge // longest + self.STRIDE // 2) // self.STRIDE * self.STRIDE)
+
+        return scaled(height), scaled(width)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) RGB 0..255 -> logits (N, 3, h/2, w/2) float32, order F, B, U; (h, w) from `input_size`."""
@@ -192,12 +192,17 @@ class LiveMNet(nn.Module):
         return alpha if self.training else alpha.clamp(0, 1)
 
     def _stem(self, image: Tensor) -> Tensor:
-        """The stem on the normalised image, with the normalisation inside its weights: two passes over the frame less."""
+        """The stem on the normalised image; its weights take the normalisation in, which saves two passes."""
         weight, bias = self.image_stem.weight, self.image_stem.bias
+        assert bias is not None
         mean, deviation = statistics(weight.device)
         scaled = weight.float() / deviation
         shifted = bias.float() - (scaled * mean).sum(dim=(1, 2, 3))
         return F.conv2d(image, scaled.to(weight.dtype), shifted.to(weight.dtype), stride=2)
+
+
+def _larger(a: int, b: int) -> int:
+    return torch.sym_max(a, b)  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
 
 
 def _double(x: Tensor) -> Tensor:

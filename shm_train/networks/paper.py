@@ -5,7 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from shm_train.networks.ops import ConvNormAct, MaxPoolWinners, MaxUnpool, PyramidPooling, normalise, pad_to_multiple, resize
+from shm_train.networks.ops import (
+    ConvNormAct,
+    MaxPoolWinners,
+    MaxUnpool,
+    PyramidPooling,
+    Winners,
+    normalise,
+    pad_to_multiple,
+    resize,
+)
 
 
 class Bottleneck(nn.Module):
@@ -24,7 +33,9 @@ class Bottleneck(nn.Module):
         self.bn3 = nn.BatchNorm2d(num_out)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = (
-            nn.Sequential(nn.Conv2d(num_in, num_out, 1, stride, bias=False), nn.BatchNorm2d(num_out)) if project else None
+            nn.Sequential(nn.Conv2d(num_in, num_out, 1, stride, bias=False), nn.BatchNorm2d(num_out))
+            if project
+            else None
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,7 +62,9 @@ class DilatedResNet50(nn.Module):
         self.layer4 = self._stage(1024, 512, num_blocks=3, stride=1, first_dilation=2, dilation=4)
 
     @staticmethod
-    def _stage(num_in: int, width: int, num_blocks: int, stride: int, first_dilation: int, dilation: int) -> nn.Sequential:
+    def _stage(
+        num_in: int, width: int, num_blocks: int, stride: int, first_dilation: int, dilation: int
+    ) -> nn.Sequential:
         first = Bottleneck(num_in, width, stride, first_dilation, project=True)
         num_out = width * Bottleneck.EXPANSION
         others = [Bottleneck(num_out, width, 1, dilation, project=False) for _ in range(num_blocks - 1)]
@@ -103,7 +116,7 @@ class VGGEncoder(nn.Module):
                 num_in = width
         self.features = nn.Sequential(*layers)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, list]:
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Winners]]:
         """(N, 6, H, W) -> (N, 512, H/16, W/16) and the winners of the four poolings, first to last."""
         winners = []
         for layer in self.features:
@@ -128,10 +141,12 @@ class UnpoolDecoder(nn.Module):
         self.prediction = nn.Conv2d(64, 1, 5, padding=2)
         self.unpool = MaxUnpool()
 
-    def forward(self, x: Tensor, winners: list) -> Tensor:
+    def forward(self, x: Tensor, winners: list[Winners]) -> Tensor:
         """(N, 512, H/16, W/16) -> (N, 1, H, W)."""
         x = self.deconv5(x)
-        for convolution, won in zip((self.deconv4, self.deconv3, self.deconv2, self.deconv1), reversed(winners), strict=True):
+        for convolution, won in zip(
+            (self.deconv4, self.deconv3, self.deconv2, self.deconv1), reversed(winners), strict=True
+        ):
             x = convolution(self.unpool(x, won))
         return self.prediction(x)
 
