@@ -42,25 +42,25 @@ def working_size(size: tuple[int, int], max_edge: int | None = spec.MAX_EDGE) ->
     return scaled
 
 
-def shrink(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def shrink(image: NDArray[Pixel], size: tuple[int, int]) -> NDArray[Pixel]:
     """Scale an image (H, W, 3) down to `size` (height, width) by pixel areas; the same array if it has that size."""
-    import cv2
-
     if image.shape[:2] == size:
         return image
-    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+    import cv2
+
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), image.dtype)
 
 
 def enlarge(plane: NDArray[Pixel], size: tuple[int, int]) -> NDArray[Pixel]:
     """Scale (H, W) or (H, W, C) to `size` bilinearly, half-pixel centres; the same array if it has that size."""
-    import cv2
-
     if plane.shape[:2] == size:
         return plane
+    import cv2
+
     return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR), plane.dtype)
 
 
-def pad_to_graph(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def pad_to_graph(image: NDArray[Pixel]) -> NDArray[Pixel]:
     """Replicate the right and bottom edge of (..., H, W, 3) until both sides reach `spec.MIN_GRAPH_SIDE`."""
     height, width = image.shape[-3:-1]
     missing = (max(0, spec.MIN_GRAPH_SIDE - height), max(0, spec.MIN_GRAPH_SIDE - width))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from shm_deploy.sidecar import Profile
 
 
 class Mattes(NamedTuple):
@@ -15,6 +18,7 @@ class Mattes(NamedTuple):
     trimap: NDArray[np.uint8]  # (N, H, W, 3), softmax x 255, order F, B, U
 
 
+@runtime_checkable
 class Backend(Protocol):
     """Runs the joined graph: uint8 frames in, uint8 alpha and trimap out."""
 
@@ -34,6 +38,25 @@ class Backend(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a backend can say about how it runs."""
+
+    providers: tuple[str, ...] = ()  # ONNX Runtime's, in order of preference
+    threads: int | None = None  # None where the host's threads do not matter
+    profiles: tuple[Profile, ...] = ()  # sizes that an engine was built for; empty where any size runs
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """A backend that also tells its facts; the library's own all do."""
+
+    def facts(self) -> Facts:
+        """How it runs."""
+        ...
+
+
+@runtime_checkable
 class Parts(Protocol):
     """Runs T-Net, M-Net and fusion one by one, in float32, for parity, edited trimaps and tiles."""
 

@@ -1,0 +1,164 @@
+"""ONNX Runtime: the CPU default, and CUDA."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as native
+
+from shm_deploy import spec
+from shm_deploy.artifacts import PartFiles
+from shm_deploy.backends.devices import cuda_index, thread_count
+from shm_deploy.backends.protocol import Facts, Mattes
+from shm_deploy.errors import ArtifactError, BackendError, BackendUnavailable
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+UNREADABLE = (native.InvalidProtobuf, native.InvalidGraph, native.NoSuchFile, native.NoModel, native.Fail)
+FAILURES = (native.Fail, native.RuntimeException, native.EPFail, native.EngineError, native.InvalidArgument)
+
+OUTPUTS = (spec.ALPHA, spec.TRIMAP)
+
+
+class OnnxRuntimeBackend:
+    """The joined graph in one session, which any number of threads may run at once."""
+
+    name = "onnxruntime"
+
+    def __init__(self, model: Path, device: str, threads: int | None) -> None:
+        self._session: Any = open_session(model, device, threads)
+        _check_joined(self._session, model)
+        self.device = _device(self._session)
+        self._facts = Facts(providers=tuple(self._session.get_providers()), threads=thread_count(threads))
+
+    def run(self, frames: NDArray[np.uint8]) -> Mattes:  # as in Backend
+        alpha, trimap = _run(self._session, OUTPUTS, {spec.IMAGE: frames})
+        return Mattes(alpha, trimap)
+
+    def facts(self) -> Facts:
+        return self._facts
+
+    def close(self) -> None:
+        self._session = None
+
+
+class OnnxRuntimeParts:
+    """T-Net, M-Net and fusion, each opened when it is first needed."""
+
+    def __init__(self, files: PartFiles, device: str, threads: int | None) -> None:
+        self._files = files
+        self._device = device
+        self._threads = threads
+        self._sessions: dict[Path, Any] = {}
+        self._lock = threading.Lock()
+
+    def tnet(self, image: NDArray[np.float32]) -> NDArray[np.float32]:  # as in Parts
+        return self._run(self._files.tnet, spec.TRIMAP, {spec.IMAGE: image})
+
+    def mnet(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._run(self._files.mnet, spec.ALPHA_RAW, {spec.IMAGE: image, spec.TRIMAP: trimap})
+
+    def fusion(self, trimap: NDArray[np.float32], alpha_raw: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._run(self._files.fusion, spec.ALPHA, {spec.TRIMAP: trimap, spec.ALPHA_RAW: alpha_raw})
+
+    def close(self) -> None:
+        with self._lock:
+            self._sessions.clear()
+
+    def _run(self, file: Path, output: str, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        with self._lock:
+            if file not in self._sessions:
+                self._sessions[file] = open_session(file, self._device, self._threads)
+            session = self._sessions[file]
+        values: NDArray[np.float32] = _run(session, (output,), feeds)[0]
+        return values
+
+
+def open_session(model: Path, device: str, threads: int | None) -> Any:
+    """An `InferenceSession` on the device that was asked for, never on another one.
+
+    Args:
+        model: an ONNX file.
+        device: "auto" takes CUDA where ONNX Runtime can, else the CPU.
+        threads: within one operator; None for every CPU of this process. ONNX Runtime's own default may be
+            one thread for two CPUs.
+
+    Raises:
+        BackendUnavailable: no CUDA where CUDA was asked for.
+        ArtifactError: no ONNX file, or a truncated one.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = thread_count(threads)
+    options.log_severity_level = 3  # a failure is raised; a warning about it would be said twice
+    try:
+        session = ort.InferenceSession(str(model), options, providers=_providers(device))
+    except UNREADABLE as error:
+        raise ArtifactError(
+            f"{model} can't be read as an ONNX model ({_first_line(error)}): "
+            "it is truncated or foreign; copy or export it again"
+        ) from error
+    except FAILURES as error:
+        raise BackendError(f"ONNX Runtime failed to open {model}: {_first_line(error)}") from error
+    # ONNX Runtime drops a provider that does not start without an exception.
+    if cuda_index(device) is not None and CUDA not in session.get_providers():
+        raise BackendUnavailable(
+            f"asked for {device}, ONNX Runtime started with {', '.join(session.get_providers())} only: "
+            "check the driver, and that CUDA and cuDNN are those of this onnxruntime-gpu (shm-doctor says); "
+            "or use device='cpu'"
+        )
+    return session
+
+
+def _providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
+    index = cuda_index(device)
+    available = CUDA in ort.get_available_providers()
+    if index is not None and not available:
+        raise BackendUnavailable(
+            f"asked for {device}, this onnxruntime {ort.__version__} has {', '.join(ort.get_available_providers())}: "
+            "pip uninstall onnxruntime, then pip install 'semantic-human-matting[gpu]'; or use device='cpu'"
+        )
+    if device == "cpu" or not available:
+        return [CPU]
+    ort.preload_dlls()  # CUDA and cuDNN from pip packages are not on the loader's path
+    options = {
+        "device_id": str(index or 0),
+        "use_tf32": "0",  # FP32 as the parity table means it
+        "cudnn_conv_algo_search": "HEURISTIC",  # the default measures every new size for seconds
+        "arena_extend_strategy": "kSameAsRequested",  # doubling makes memory grow with changing sizes
+    }
+    return [(CUDA, options), CPU]
+
+
+def _check_joined(session: Any, model: Path) -> None:
+    inputs = {node.name: node.type for node in session.get_inputs()}
+    outputs = {node.name: node.type for node in session.get_outputs()}
+    if inputs != {spec.IMAGE: "tensor(uint8)"} or outputs != dict.fromkeys(OUTPUTS, "tensor(uint8)"):
+        raise ArtifactError(
+            f"{model} takes {inputs} and gives {outputs}; wanted a joined graph with the uint8 input {spec.IMAGE!r} "
+            f"and the uint8 outputs {', '.join(OUTPUTS)}: give the shm.onnx that shm-export wrote"
+        )
+
+
+def _device(session: Any) -> str:
+    if CUDA not in session.get_providers():
+        return "cpu"
+    return f"cuda:{session.get_provider_options()[CUDA]['device_id']}"
+
+
+def _run(session: Any, outputs: tuple[str, ...], feeds: dict[str, NDArray[Any]]) -> list[Any]:
+    try:
+        values: list[Any] = session.run(outputs, feeds)
+    except FAILURES as error:
+        shapes = {name: array.shape for name, array in feeds.items()}
+        raise BackendError(f"ONNX Runtime failed on {shapes}: {_first_line(error)}") from error
+    return values
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

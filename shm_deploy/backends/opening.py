@@ -1,0 +1,96 @@
+"""The one place that chooses a backend, and imports what it needs, no more."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Literal
+
+from shm_deploy.artifacts import ModelFile
+from shm_deploy.backends.protocol import Backend, Parts
+from shm_deploy.errors import BackendUnavailable, SpecError
+
+BackendName = Literal["auto", "onnxruntime", "openvino", "pytorch", "tensorrt"]
+
+RUNTIMES = {"onnx": ("onnxruntime", "openvino"), "plan": ("tensorrt",), "checkpoint": ("pytorch",)}
+
+
+def open_backend(
+    model: ModelFile, *, device: str = "auto", threads: int | None = None, backend: BackendName = "auto"
+) -> Backend:
+    """Open a joined graph, an engine or a checkpoint.
+
+    Args:
+        model: from `find_model`.
+        device: "auto", "cpu", "cuda" or "cuda:N"; what was asked for runs, or an error says why not.
+        threads: CPU threads within one run; None for every CPU of this process.
+        backend: "auto" is ONNX Runtime for `.onnx`, TensorRT for `.plan`, PyTorch for `.pt`.
+
+    Raises:
+        SpecError: a backend that does not read this kind of file, or an unknown device.
+        BackendUnavailable: its package or device is not there.
+        ArtifactError: the file can't be read, or belongs to another version or GPU.
+    """
+    match backend_name(model, backend):
+        case "onnxruntime":
+            _require("onnxruntime", "cpu")
+            from shm_deploy.backends.onnxruntime import OnnxRuntimeBackend
+
+            return OnnxRuntimeBackend(model.path, device, threads)
+        case "pytorch":
+            _require("torch", "train")
+            from shm_deploy.backends.pytorch import PyTorchBackend
+
+            return PyTorchBackend(model.path, device, threads)
+        case name:
+            raise SpecError(f"got backend {name!r}")
+
+
+def open_parts(
+    model: ModelFile, *, device: str = "auto", threads: int | None = None, backend: BackendName = "auto"
+) -> Parts:
+    """Open the float networks that belong to a model: the files beside it, or a checkpoint's own.
+
+    Beside a `.plan` they run in ONNX Runtime. Arguments and errors as in `open_backend`.
+
+    Raises:
+        ArtifactError: also where a file beside the model is missing; the message names it.
+    """
+    match backend_name(model, backend):
+        case "onnxruntime" | "tensorrt":
+            files = model.parts()
+            _require("onnxruntime", "cpu")
+            from shm_deploy.backends.onnxruntime import OnnxRuntimeParts
+
+            return OnnxRuntimeParts(files, device, threads)
+        case "pytorch":
+            _require("torch", "train")
+            from shm_deploy.backends.pytorch import PyTorchBackend
+
+            return PyTorchBackend(model.path, device, threads)
+        case name:
+            raise SpecError(f"got backend {name!r}")
+
+
+def backend_name(model: ModelFile, backend: BackendName) -> str:
+    """Which backend runs this model.
+
+    Raises:
+        SpecError: the one that was asked for does not read this kind of file.
+    """
+    able = RUNTIMES[model.kind]
+    if backend == "auto":
+        return able[0]
+    if backend not in able:
+        raise SpecError(f"got backend {backend!r} for {model.path.name}; wanted 'auto' or {' or '.join(able)}")
+    return backend
+
+
+def _require(module: str, extra: str) -> None:
+    """Import what a backend stands on, or say how to install it."""
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise BackendUnavailable(
+            f"the {module} package is needed and does not import ({error}): "
+            f"pip install 'semantic-human-matting[{extra}]'"
+        ) from error
