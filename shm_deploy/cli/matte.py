@@ -1,0 +1,190 @@
+"""`shm-matte`: cut people out of picture files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from shm_deploy.errors import MatteError, MediaError, SpecError
+
+# Whatever takes long to import is imported after the arguments have been read.
+if TYPE_CHECKING:
+    from shm_deploy.matter import Matter
+    from shm_deploy.media.formats import ImageFormat
+    from shm_deploy.media.planning import Job
+    from shm_deploy.media.stills import Recipe
+
+STREAM = "-"
+INTERRUPTED = 130  # what a shell expects after Ctrl-C
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        return _matte(args, parser.error)
+    except MatteError as error:
+        print(f"shm-matte: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("shm-matte: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="shm-matte",
+        description="Cut people out of pictures: into RGBA pictures unless something else is asked for.",
+        epilog="Exit codes: 0 all written, 1 something was skipped or failed, 2 wrong usage, 4 the engine does not fit "
+        "the device. A summary in JSON goes to standard output, messages go to standard error.",
+    )
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="picture, folder, quoted pattern, or - for stdin")
+    parser.add_argument("-o", "--output", required=True, help="file, folder, or - for standard output")
+    result = parser.add_mutually_exclusive_group()
+    result.add_argument("--alpha", action="store_true", help="write the alpha alone, in grey")
+    result.add_argument("--foreground", action="store_true", help="write the person's colours alone, without alpha")
+    result.add_argument(
+        "--trimap", action="store_true", help="write T-Net's trimap: 255 person, 0 background, 128 unknown"
+    )
+    result.add_argument("--background", metavar="COLOUR|IMAGE|blur", help="put this behind the person")
+    parser.add_argument("--format", help="png, webp, tif, avif or jpg; a file's suffix says it, elsewhere it is png")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    parser.add_argument("--model", help=".onnx, .plan or .pt file; the packaged one if left out")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--threads", type=_positive, help="CPU threads (default: all)")
+    parser.add_argument("--max-edge", type=_edge, help="longest side the network sees, px; 0: no limit (default: 1500)")
+    parser.add_argument(
+        "--quality", choices=("fast", "exact"), default="fast", help="how foreground colours are found (default: fast)"
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"got {text}, wanted 1 or more")
+    return number
+
+
+def _edge(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"got {text}, wanted a length in pixels, or 0 for no limit")
+    return number
+
+
+def _matte(args: argparse.Namespace, usage_error: Callable[[str], NoReturn]) -> int:
+    from shm_deploy.media.formats import check_format
+
+    try:
+        kind = _format(args)
+        check_format(kind, opaque=bool(args.alpha or args.foreground or args.trimap or args.background))
+        jobs = [] if STREAM in (*args.inputs, args.output) else _plan(args, kind)
+        recipe = _recipe(args, kind)
+    except SpecError as error:
+        usage_error(str(error))
+    with _open_matter(args) as matter:
+        if not jobs:
+            return _matte_stream(matter, args, recipe)
+        return _matte_files(matter, args, jobs, recipe)
+
+
+def _format(args: argparse.Namespace) -> ImageFormat:
+    """The format to write; refuses inputs and outputs that don't go together."""
+    from shm_deploy.media.formats import PNG, format_of_path, format_of_suffix
+    from shm_deploy.media.planning import writes_folder
+
+    asked = format_of_suffix(f".{args.format}") if args.format else None
+    streams = STREAM in (*args.inputs, args.output)
+    several = writes_folder(args.inputs, Path(args.output))
+    if streams and several:
+        raise SpecError("got '-' among several inputs, or with a folder; wanted one input and one output with it")
+    if several or args.output == STREAM:
+        return asked or PNG
+    kind = format_of_path(Path(args.output))
+    if asked not in (None, kind):
+        raise SpecError(
+            f"got --format {args.format} and the output {args.output}: leave --format out, or change the name"
+        )
+    return kind
+
+
+def _plan(args: argparse.Namespace, kind: ImageFormat) -> list[Job]:
+    from shm_deploy.media.planning import plan_file, plan_folder, writes_folder
+
+    output = Path(args.output)
+    if writes_folder(args.inputs, output):
+        return plan_folder(args.inputs, output, kind.suffixes[0])
+    return [plan_file(Path(args.inputs[0]), output)]
+
+
+def _recipe(args: argparse.Namespace, kind: ImageFormat) -> Recipe:
+    from shm_deploy.media.backgrounds import parse_background
+    from shm_deploy.media.products import Product
+    from shm_deploy.media.stills import Recipe
+
+    if args.background is not None:
+        return Recipe(wanted=parse_background(args.background), kind=kind, quality=args.quality)
+    if args.alpha:
+        product = Product.ALPHA
+    elif args.foreground:
+        product = Product.FOREGROUND
+    elif args.trimap:
+        product = Product.TRIMAP
+    else:
+        product = Product.CUTOUT
+    return Recipe(wanted=product, kind=kind, quality=args.quality)
+
+
+def _open_matter(args: argparse.Namespace) -> Matter:
+    from shm_deploy import spec
+    from shm_deploy.matter import Matter
+
+    # Pillow's remarks on half-broken files are no business of someone who runs a command.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    max_edge = spec.MAX_EDGE if args.max_edge is None else (args.max_edge or None)
+    return Matter(args.model, device=args.device, threads=args.threads, max_edge=max_edge)
+
+
+def _matte_stream(matter: Matter, args: argparse.Namespace, recipe: Recipe) -> int:
+    """One picture from or to a standard stream, which carries nothing else."""
+    from shm_deploy.media.files import check_target, write_whole
+    from shm_deploy.media.stills import matte_picture
+
+    if args.output != STREAM:
+        check_target(Path(args.output), overwrite=args.overwrite)
+    source = sys.stdin.buffer.read() if args.inputs == [STREAM] else Path(args.inputs[0])
+    picture = matte_picture(matter, source, recipe)
+    if args.output != STREAM:
+        write_whole(Path(args.output), picture, overwrite=args.overwrite)
+        return 0
+    try:
+        sys.stdout.buffer.write(picture)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise MediaError(f"can't write to standard output: {error.strerror or error}") from error
+    return 0
+
+
+def _matte_files(matter: Matter, args: argparse.Namespace, jobs: list[Job], recipe: Recipe) -> int:
+    from shm_deploy.media.progress import Progress
+    from shm_deploy.media.stills import matte_files
+
+    summary = matte_files(matter, jobs, recipe, overwrite=args.overwrite, progress=Progress(len(jobs), sys.stderr))
+    info = matter.info()
+    print(json.dumps({**asdict(summary), "backend": info.backend, "device": info.device}))
+    if not summary.failed:
+        return 0
+    print(f"shm-matte: {summary.written} written, {len(summary.failed)} skipped", file=sys.stderr)
+    return MediaError.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
