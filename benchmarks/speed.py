@@ -1,0 +1,212 @@
+"""The packaged model end to end beside RobustVideoMatting's network alone: `python -m benchmarks.speed --peers DIR`.
+
+Both on the CPU by ONNX Runtime with two threads, in one run, frame by frame in turn, so that other work on the machine
+meets both alike. Writes benchmarks/results/speed.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.results_file import RESULTS, write_result
+from shm_deploy import spec
+from shm_deploy.artifacts import find_model
+from shm_deploy.bench import memory
+from shm_deploy.bench.environment import record_environment
+from shm_deploy.bench.pictures import Size, shipped_pictures, size_text
+from shm_deploy.errors import ArtifactError, BackendUnavailable, MatteError
+from shm_deploy.matter import Matter
+
+RVM_FILE = Path("rvm_mobilenetv3") / "rvm_mobilenetv3_fp32.onnx"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A frame size, the ratio at which RVM's authors run its inner network there, and `Matter`'s own limit."""
+
+    size: Size
+    rvm_ratio: float
+    max_edge: int | None = None  # longest side that the live network sees; None is all of it
+
+
+CASES = (
+    Case(size=(512, 512), rvm_ratio=1.0),
+    Case(size=(720, 1280), rvm_ratio=0.375),
+    Case(size=(1080, 1920), rvm_ratio=0.25),
+    Case(size=(1080, 1920), rvm_ratio=0.25, max_edge=spec.MAX_EDGE),  # the default of `Matter`
+)
+
+CLOCK = (
+    "time.perf_counter on the host. live: `Matter.__call__`, uint8 frame in, uint8 alpha of the same size out, "
+    "everything between included. rvm: `InferenceSession.run` alone on a float tensor that lies ready, recurrent state "
+    "carried from frame to frame; its authors' conversion of the frame and of the alpha is not counted."
+)
+MEMORY_FRAMES = 10
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", type=Path, required=True, metavar="DIR", help=f"holds {RVM_FILE}")
+    parser.add_argument("--runs", type=int, default=40, help="timed frames of each at each size (40)")
+    parser.add_argument("--warmup", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=RESULTS / "speed.json")
+    args = parser.parse_args(argv)
+    try:
+        rvm_file = find_rvm(args.peers)
+        rows = [_measure(case, rvm_file, args) for case in CASES]
+        memory_mib = {
+            "live": _in_fresh_process(live_memory_mib, args.threads),
+            "rvm": _in_fresh_process(rvm_memory_mib, rvm_file, args.threads),
+        }
+    except MatteError as error:
+        print(f"speed: {error}", file=sys.stderr)
+        return error.exit_code
+    environment = record_environment(["python", "-m", "benchmarks.speed", *(argv or sys.argv[1:])], "cpu")
+    found = {
+        "clock": CLOCK,
+        "threads": args.threads,
+        "model_sha256": find_model(None).sha256,
+        "rows": rows,
+        "peak_memory_mib_1080p": memory_mib,
+    }
+    write_result(args.out, environment, found)
+    print("resident at 1080p [MiB]:", memory_mib)
+    return 0
+
+
+def find_rvm(peers: Path) -> Path:
+    """RobustVideoMatting's released ONNX file within a folder of peers.
+
+    Raises:
+        ArtifactError: it is not there.
+    """
+    file = peers / RVM_FILE
+    if not file.is_file():
+        raise ArtifactError(
+            f"no {file}: put RobustVideoMatting's released {RVM_FILE.name} there; it does not come with us"
+        )
+    return file
+
+
+class RvmNetwork:
+    """RobustVideoMatting's network on one frame after another of one size."""
+
+    def __init__(self, file: Path, ratio: float, threads: int) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise BackendUnavailable("onnxruntime is needed: pip install 'semantic-human-matting[cpu]'") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        self._ratio = np.array([ratio], np.float32)
+        self._state = [np.zeros((1, 1, 1, 1), np.float32)] * 4
+
+    @staticmethod
+    def prepared(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(H, W, 3) uint8 -> (1, 3, H, W) in 0..1."""
+        return np.ascontiguousarray(frame.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+
+    def run(self, source: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(1, 3, H, W) -> alpha (1, 1, H, W)."""
+        feeds = {f"r{index}i": state for index, state in enumerate(self._state, 1)}
+        feeds |= {"src": source, "downsample_ratio": self._ratio}
+        _, alpha, *self._state = self._session.run(None, feeds)
+        return np.asarray(alpha, np.float32)
+
+
+def time_in_turn(calls: Sequence[Callable[[int], object]], warmup: int, runs: int) -> list[list[float]]:
+    """Milliseconds of each call, turn by turn: every one runs once before any runs again.
+
+    Args:
+        calls: each takes the number of the turn.
+        warmup: turns before the clock.
+        runs: turns on it.
+    """
+    times: list[list[float]] = [[] for _ in calls]
+    for turn in range(warmup + runs):
+        for call, taken in zip(calls, times, strict=True):
+            begin = time.perf_counter()
+            call(turn)
+            end = time.perf_counter()
+            if turn >= warmup:
+                taken.append(1e3 * (end - begin))
+    return times
+
+
+def live_memory_mib(threads: int) -> float:
+    """Most that was resident in this process after some 1080p frames through `Matter`."""
+    frame = _frames(CASES[-1].size)[0]
+    with Matter(threads=threads, max_edge=None) as matter:
+        for _ in range(MEMORY_FRAMES):
+            matter(frame)
+    return round(memory.peak_mib(), 1)
+
+
+def rvm_memory_mib(file: Path, threads: int) -> float:
+    """The same for RVM's network, its float input included."""
+    network = RvmNetwork(file, CASES[-1].rvm_ratio, threads)
+    source = network.prepared(_frames(CASES[-1].size)[0])
+    for _ in range(MEMORY_FRAMES):
+        network.run(source)
+    return round(memory.peak_mib(), 1)
+
+
+def _measure(case: Case, rvm_file: Path, args: argparse.Namespace) -> dict[str, Any]:
+    frames = _frames(case.size)
+    sources = [RvmNetwork.prepared(frame) for frame in frames]
+    network = RvmNetwork(rvm_file, case.rvm_ratio, args.threads)
+    with Matter(threads=args.threads, max_edge=case.max_edge) as matter:
+        live, rvm = time_in_turn(
+            [lambda turn: matter(frames[turn % len(frames)]), lambda turn: network.run(sources[turn % len(sources)])],
+            args.warmup,
+            args.runs,
+        )
+    row = {
+        "width": case.size[1],
+        "height": case.size[0],
+        "rvm_ratio": case.rvm_ratio,
+        "max_edge": case.max_edge,
+        "warmup": args.warmup,
+        "runs": args.runs,
+        "live_ms": _percentiles(live),
+        "rvm_ms": _percentiles(rvm),
+        "times_as_fast": round(float(np.median(rvm) / np.median(live)), 3),
+    }
+    print(
+        f"{size_text(case.size)}, max_edge {case.max_edge}: live end to end {row['live_ms']['p50']} ms, "
+        f"rvm network {row['rvm_ms']['p50']} ms, {row['times_as_fast']} times as fast",
+        flush=True,
+    )
+    return row
+
+
+def _percentiles(times_ms: Sequence[float]) -> dict[str, float]:
+    return {f"p{share}": round(float(np.percentile(times_ms, share)), 3) for share in (50, 90, 95, 99)}
+
+
+def _frames(size: Size) -> list[NDArray[np.uint8]]:
+    return [picture.fitted(size).pixels for picture in shipped_pictures()]
+
+
+def _in_fresh_process(measure: Callable[..., float], *arguments: object) -> float:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure, *arguments).result()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
