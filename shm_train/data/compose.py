@@ -1,0 +1,220 @@
+"""From pictures of a pack to training examples on a canvas: crops, compositions, colours, camera faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from shm_deploy.errors import SpecError
+from shm_train.data.foreground import continue_colours
+from shm_train.data.samples import Picture
+
+Size = tuple[int, int]  # (height, width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """Probabilities in 0..1 and ranges of the changes made to training pictures."""
+
+    flip: float = 0.5
+    aspect: tuple[float, float] = (0.8, 1.25)
+    crop: tuple[float, float] = (0.35, 1.0)  # side of a crop, of the largest that fits into the photo
+    max_enlargement: float = 2.0  # of a crop, to the canvas
+    rotation: float = 12.0  # [degrees], largest, of a composed foreground
+    figure: tuple[float, float] = (0.4, 2.2)  # height of a composed figure, of the canvas' height
+    second_person: float = 0.15
+    blurred_background: float = 0.35
+    gain: tuple[float, float] = (0.6, 1.5)
+    gamma: tuple[float, float] = (0.65, 1.5)
+    low_light: float = 0.08
+    grey: float = 0.03
+    noise: float = 0.3
+    blur: float = 0.1
+    jpeg: float = 0.4
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "second_person", "blurred_background", "low_light", "grey", "noise", "blur", "jpeg"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SpecError(f"got {name} {getattr(self, name)}; a probability in 0..1 is wanted")
+
+
+class Example(NamedTuple):
+    """One training example; all of the canvas' size."""
+
+    image: NDArray[np.uint8]  # (H, W, 3) RGB
+    foreground: NDArray[np.uint8]  # (H, W, 3), colours of the person alone
+    background: NDArray[np.uint8]  # (H, W, 3), colours of the ground alone
+    alpha: NDArray[np.float32]  # (H, W) in 0..1
+    sure: NDArray[np.float32]  # (H, W), 0 where alpha is not to be trusted, else 1
+
+
+def photo_example(picture: Picture, canvas: Size, config: AugmentConfig, rng: Generator) -> Example:
+    """A crop of a photograph as it is."""
+    matrix = _crop(picture, canvas, config, rng)
+    image = _warp(picture.image, matrix, canvas, cv2.BORDER_REFLECT_101)
+    foreground = _warp(picture.foreground, matrix, canvas, cv2.BORDER_REFLECT_101)
+    alpha = _warp(picture.alpha, matrix, canvas, cv2.BORDER_REFLECT_101).astype(np.float32) / 255
+    sure = _warp(picture.sure, matrix, canvas, cv2.BORDER_REFLECT_101)
+    background = continue_colours(image, np.clip(1 - alpha * 8, 0, 1))
+    image, foreground, background = _same_light((image, foreground, background), config, rng)
+    return Example(_camera(image, config, rng), foreground, background, alpha, (sure > 250).astype(np.float32))
+
+
+def empty_example(ground: Picture, canvas: Size, config: AugmentConfig, rng: Generator) -> Example:
+    """A picture in which nobody is."""
+    image = _ground(ground, canvas, config, rng)
+    (image,) = _same_light((image,), config, rng)
+    nothing = np.zeros(canvas, np.float32)
+    return Example(_camera(image, config, rng), image, image, nothing, np.ones_like(nothing))
+
+
+def composed_example(
+    people: list[Picture], ground: Picture, canvas: Size, config: AugmentConfig, rng: Generator
+) -> Example:
+    """People, one over the other, over another background. Source: Chen et al. 2018, section 3.2."""
+    background = _ground(ground, canvas, config, rng)
+    (background,) = _same_light((background,), config, rng)
+    foreground = background.astype(np.float32)
+    alpha = np.zeros(canvas, np.float32)
+    for person in people:
+        matrix = _placement(person, canvas, config, rng)
+        (colours,) = _same_light((person.foreground,), config, rng)
+        colours = _warp(colours, matrix, canvas, cv2.BORDER_REPLICATE).astype(np.float32)
+        over = _warp(person.alpha, matrix, canvas, cv2.BORDER_CONSTANT).astype(np.float32) / 255
+        joint = over + alpha * (1 - over)
+        share = (over / np.maximum(joint, 1e-6))[..., None]
+        foreground = np.where(joint[..., None] > 0, share * colours + (1 - share) * foreground, colours)
+        alpha = joint
+    weight = alpha[..., None]
+    image = (weight * foreground + (1 - weight) * background + 0.5).astype(np.uint8)
+    colours = (foreground + 0.5).astype(np.uint8)
+    image, colours, background = _same_light((image, colours, background), config, rng)
+    return Example(_camera(image, config, rng), colours, background, alpha, np.ones_like(alpha))
+
+
+def _crop(picture: Picture, canvas: Size, config: AugmentConfig, rng: Generator) -> NDArray[np.float64]:
+    """The affine map from a random crop around the person to the canvas; (2, 3), photo to canvas."""
+    height, width = picture.alpha.shape
+    aspect = canvas[1] / canvas[0] * rng.uniform(*config.aspect)
+    largest = min(height, width / aspect)
+    smallest = min(largest, canvas[0] / config.max_enlargement)
+    crop_height = max(smallest, largest * rng.uniform(*config.crop) ** 0.7)
+    crop_width = crop_height * aspect
+    rows, columns = np.nonzero(picture.alpha[::4, ::4] > 127)
+    if rows.size:
+        pick = rng.integers(rows.size)
+        centre_y, centre_x = rows[pick] * 4.0, columns[pick] * 4.0
+    else:
+        centre_y, centre_x = rng.uniform(0, height), rng.uniform(0, width)
+    top = np.clip(centre_y - crop_height * rng.uniform(0.2, 0.8), 0, max(0, height - crop_height))
+    left = np.clip(centre_x - crop_width * rng.uniform(0.2, 0.8), 0, max(0, width - crop_width))
+    scale_y, scale_x = canvas[0] / crop_height, canvas[1] / crop_width
+    matrix = np.array([[scale_x, 0, -left * scale_x], [0, scale_y, -top * scale_y]])
+    return _flip(matrix, canvas, config, rng)
+
+
+def _flip(matrix: NDArray[np.float64], canvas: Size, config: AugmentConfig, rng: Generator) -> NDArray[np.float64]:
+    if rng.random() < config.flip:
+        matrix = np.array([[-1, 0, canvas[1] - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
+    return matrix
+
+
+def _placement(person: Picture, canvas: Size, config: AugmentConfig, rng: Generator) -> NDArray[np.float64]:
+    """The affine map that puts a figure on the canvas; where the source cuts a figure off, the canvas does too."""
+    solid = person.alpha > 25
+    rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
+    height, width = person.alpha.shape
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    figure_height = canvas[0] * np.exp(rng.uniform(*np.log(config.figure)))
+    scale = figure_height / (bottom - top)
+    scale = min(scale, config.max_enlargement, 2.2 * canvas[1] / (right - left))
+    stretch = np.sqrt(rng.uniform(*config.aspect))
+    scale_y, scale_x = scale * stretch, scale / stretch
+    cut_left, cut_right, cut_bottom = left <= 1, right >= width - 1, bottom >= height - 1
+    if cut_left and cut_right:
+        scale_x = max(scale_x, canvas[1] / (right - left))
+    figure_width, figure_height = (right - left) * scale_x, (bottom - top) * scale_y
+    x = rng.uniform(-0.35 * figure_width, canvas[1] - 0.65 * figure_width)
+    if cut_left and cut_right:
+        x = rng.uniform(canvas[1] - figure_width, 0)
+    elif cut_left:
+        x = -rng.uniform(0, 0.3) * figure_width
+    elif cut_right:
+        x = canvas[1] - figure_width * rng.uniform(0.7, 1)
+    lowest = canvas[0] - figure_height
+    if cut_bottom:
+        y = (
+            rng.uniform(max(0.0, lowest), canvas[0] - 0.3 * figure_height)
+            if lowest < 0
+            else rng.uniform(lowest, canvas[0] - 0.6 * figure_height)
+        )
+        y = max(lowest, y)
+    else:
+        y = rng.uniform(min(lowest, 0) - 0.1 * figure_height, max(lowest, 0) + 0.1 * figure_height)
+    matrix = np.array([[scale_x, 0, x - left * scale_x], [0, scale_y, y - top * scale_y]])
+    if not (cut_bottom or cut_left or cut_right):
+        centre = (float(x + figure_width / 2), float(y + figure_height / 2))
+        turn = cv2.getRotationMatrix2D(centre, rng.uniform(-config.rotation, config.rotation), 1.0)
+        matrix = turn @ np.vstack([matrix, [0, 0, 1]])
+    return _flip(matrix, canvas, config, rng)
+
+
+def _ground(ground: Picture, canvas: Size, config: AugmentConfig, rng: Generator) -> NDArray[np.uint8]:
+    matrix = _crop(ground, canvas, config, rng)
+    image = _warp(ground.image, matrix, canvas, cv2.BORDER_REFLECT_101)
+    if rng.random() < config.blurred_background:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 7))
+    return image
+
+
+def _warp(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], canvas: Size, border: int) -> NDArray[np.uint8]:
+    shrink = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    if shrink < 0.6:  # warpAffine samples four pixels: shrink by area first, or edges alias
+        size = (max(1, round(pixels.shape[1] * shrink)), max(1, round(pixels.shape[0] * shrink)))
+        ratio = np.array([pixels.shape[1] / size[0], pixels.shape[0] / size[1]])
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        offset = matrix[:, :2] @ ((ratio - 1) / 2) + matrix[:, 2]  # half-pixel centres
+        matrix = np.column_stack([matrix[:, :2] * ratio, offset])
+    return cv2.warpAffine(pixels, matrix, (canvas[1], canvas[0]), flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def _same_light(
+    images: tuple[NDArray[np.uint8], ...], config: AugmentConfig, rng: Generator
+) -> tuple[NDArray[np.uint8], ...]:
+    """One random curve per channel, applied to all of the images."""
+    level = np.arange(256, dtype=np.float32)[:, None] / 255
+    gamma = np.exp(rng.uniform(*np.log(config.gamma)))
+    gain = np.exp(rng.uniform(*np.log(config.gain)))
+    if rng.random() < config.low_light:
+        gain *= rng.uniform(0.15, 0.5)
+    colour = rng.uniform(0.88, 1.12, (1, 3))
+    contrast = rng.uniform(0.8, 1.15)
+    curve = ((level**gamma * gain * colour) - 0.5) * contrast + 0.5 * contrast
+    table = np.clip(curve * 255 + rng.uniform(-8, 8), 0, 255).astype(np.uint8).reshape(1, 256, 3)
+    grey = rng.random() < config.grey
+    changed = []
+    for image in images:
+        image = cv2.LUT(image, table)
+        if grey:
+            image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        changed.append(image)
+    return tuple(changed)
+
+
+def _camera(image: NDArray[np.uint8], config: AugmentConfig, rng: Generator) -> NDArray[np.uint8]:
+    """Blur, noise and compression: what a camera does to the image but not to the truth."""
+    if rng.random() < config.blur:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.0))
+    if rng.random() < config.noise:
+        deviation = rng.uniform(2, 14)
+        noise = rng.standard_normal(image.shape, np.float32) * deviation
+        image = np.clip(image + noise + 0.5, 0, 255).astype(np.uint8)
+    if rng.random() < config.jpeg:
+        _, stream = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 92))])
+        image = cv2.imdecode(stream, cv2.IMREAD_COLOR)
+    return image

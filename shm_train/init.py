@@ -1,0 +1,95 @@
+"""Encoders that already know images: the ImageNet files that people have, by their authors' parameter names."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from shm_deploy.errors import ArtifactError
+from shm_train.networks import SemanticHumanMatting
+from shm_train.networks.live import EfficientNetLite0
+
+Weights = dict[str, Tensor]
+
+
+def load_encoder(network: SemanticHumanMatting, path: Path) -> str:
+    """Put one file of ImageNet weights where it belongs; say where that was.
+
+    Known are EfficientNet-Lite0 (the live T-Net), ResNet-50 (the paper's T-Net) and VGG-16 with batch norm
+    (the paper's M-Net; the three new input channels start at zero), the last two by torchvision's names.
+
+    Raises:
+        ArtifactError: unreadable, or none of the three, or not one for this network.
+    """
+    weights = _read(path)
+    if "_conv_stem.weight" in weights:
+        part, encoder, converted = "tnet.encoder", _find(network, "tnet", "encoder"), _efficientnet(weights)
+    elif "layer1.0.conv1.weight" in weights:
+        part, encoder = "tnet.encoder", _find(network, "tnet", "encoder")
+        converted = {name: value for name, value in weights.items() if not name.startswith("fc.")}
+    elif "features.0.weight" in weights:
+        part, encoder, converted = "mnet.encoder", _find(network, "mnet", "encoder"), _vgg(weights)
+    else:
+        raise ArtifactError(
+            f"{path} holds {sorted(weights)[:3]}...; wanted are ImageNet weights of EfficientNet-Lite0, ResNet-50 or VGG-16-BN"
+        )
+    if encoder is None:
+        raise ArtifactError(f"{path} is for another network: {network.config.variant} has no {part}")
+    try:
+        encoder.load_state_dict(converted)
+    except RuntimeError as error:
+        raise ArtifactError(f"{path} does not fit {network.config.variant}'s {part}: {error}") from error
+    return part
+
+
+def _find(network: SemanticHumanMatting, part: str, name: str) -> nn.Module | None:
+    return dict(network.get_submodule(part).named_children()).get(name)
+
+
+def _read(path: Path) -> Weights:
+    try:
+        record = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ArtifactError(f"no weights {path}: check the path") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ArtifactError(f"{path} can't be read as weights: {error}") from error
+    if not isinstance(record, dict) or not all(isinstance(value, Tensor) for value in record.values()):
+        raise ArtifactError(f"{path} is no plain state dict; save `model.state_dict()` and give that file")
+    return record
+
+
+def _efficientnet(weights: Weights) -> Weights:
+    """Blocks are counted through in their file and by stage in ours."""
+    stages = [
+        (stage, block) for stage, (*_, repeats) in enumerate(EfficientNetLite0.STAGES) for block in range(repeats)
+    ]
+    expands = [stage[2] > 1 for stage in EfficientNetLite0.STAGES]
+    strides = [stage[1] for stage in EfficientNetLite0.STAGES]
+    parts = {
+        "_expand_conv": ("expand", 0), "_bn0": ("expand", 1),
+        "_depthwise_conv": ("depthwise", 0), "_bn1": ("depthwise", 1),
+        "_project_conv": ("project", 0), "_bn2": ("project", 1),
+    }  # fmt: skip
+    converted = {}
+    for name, value in weights.items():
+        if match := re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name):
+            index, layer, field = int(match[1]), match[2], match[3]
+            stage, block = stages[index]
+            part, offset = parts[layer]
+            assert expands[stage] or part != "expand"
+            padded = part == "depthwise" and block == 0 and strides[stage] > 1  # a padding comes before
+            converted[f"stages.{stage}.{block}.{part}.{offset + padded}.{field}"] = value
+        elif match := re.fullmatch(r"(_conv_stem|_bn0)\.(\w+)", name):
+            converted[f"stem.{1 if match[1] == '_conv_stem' else 2}.{match[2]}"] = value
+    return converted
+
+
+def _vgg(weights: Weights) -> Weights:
+    converted = {name: value for name, value in weights.items() if name.startswith("features.")}
+    first = converted["features.0.weight"]  # (64, 3, 3, 3)
+    converted["features.0.weight"] = torch.cat([first, torch.zeros_like(first)], dim=1)
+    return converted

@@ -1,0 +1,68 @@
+"""The paper's losses, and one that lets a small T-Net learn the whole image. Free functions; all give scalars.
+
+Every loss is a mean over the pixels that count: `sure` is 1 there and 0 where the truth is not to be trusted.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from shm_deploy import spec
+
+
+def trimap_loss(logits: Tensor, trimap: Tensor, sure: Tensor) -> Tensor:
+    """L_t: cross entropy of the trimap, at the size of the logits.
+
+    Source: Chen et al. 2018, section 4.4. Truth that is larger than the logits is averaged over their pixels.
+
+    Args:
+        logits: (N, 3, h, w), order F, B, U.
+        trimap: (N, 3, H, W) one-hot truth.
+        sure: (N, 1, H, W).
+    """
+    truth = shrink(trimap * sure, logits.shape[-2:])
+    return -(truth * F.log_softmax(logits.float(), dim=1)).sum() / truth.sum().clamp(min=1)
+
+
+def prediction_loss(
+    alpha: Tensor, true_alpha: Tensor, foreground: Tensor, background: Tensor, sure: Tensor, gamma: float
+) -> Tensor:
+    """L_p = gamma |alpha_p - alpha_g| + (1 - gamma) |c_p - c_g|, over the entire image.
+
+    Source: Chen et al. 2018, Eq. 5. The two composites differ by (alpha_p - alpha_g)(F - B); colours in 0..1.
+
+    Args:
+        alpha: (N, 1, H, W), predicted.
+        true_alpha: (N, 1, H, W) in 0..1.
+        foreground: (N, 3, H, W) colours 0..255, true.
+        background: (N, 3, H, W) colours 0..255, true.
+        sure: (N, 1, H, W).
+        gamma: share of the alpha's own error, in 0..1.
+    """
+    error = (alpha - true_alpha).abs()
+    contrast = ((foreground.float() - background.float()).abs() / 255).mean(dim=1, keepdim=True)
+    return ((gamma + (1 - gamma) * contrast) * error * sure).sum() / sure.sum().clamp(min=1)
+
+
+def known_region_loss(trimap: Tensor, true_alpha: Tensor, sure: Tensor) -> Tensor:
+    """Mean |F_s + U_s alpha_g - alpha_g|: what fusion would be off by, were M-Net perfect.
+
+    Ours. M-Net sees patches only; this carries L_p to T-Net's known regions over the whole image.
+
+    Args:
+        trimap: (N, 3, h, w) softmax, order F, B, U.
+        true_alpha: (N, 1, H, W) in 0..1.
+        sure: (N, 1, H, W).
+    """
+    size = trimap.shape[-2:]
+    weight = shrink(sure, size)
+    truth = shrink(true_alpha * sure, size) / weight.clamp(min=1e-6)
+    fused = trimap[:, spec.FOREGROUND, None] + trimap[:, spec.UNKNOWN, None] * truth
+    return ((fused - truth).abs() * weight).sum() / weight.sum().clamp(min=1)
+
+
+def shrink(x: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
+    """Means over the pixels of `size` (height, width)."""
+    return x if x.shape[-2:] == size else F.interpolate(x, size=tuple(size), mode="area")

@@ -1,0 +1,1 @@
+"""The stages of training; a visible loop each."""
