@@ -14,7 +14,7 @@ def profile_space(profile: bytes) -> str | None:
     """The colour space of an ICC profile ("RGB", "GRAY", "CMYK", "Lab"); None if it can't be read."""
     try:
         return str(ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space).strip()
-    except (OSError, ImageCms.PyCMSError):
+    except (OSError, ValueError, ImageCms.PyCMSError):
         return None
 
 

@@ -114,6 +114,12 @@ def test_broken_profile_of_cmyk_falls_back_to_plain_inks(caplog: pytest.LogCaptu
     assert photo.metadata.icc_profile is None
 
 
+def test_profile_with_a_nonsense_colour_space_is_dropped() -> None:
+    """Its name need not even be text."""
+    profile = zoo.linear_rgb_profile().replace(b"RGB ", b"\xff\xff\xff\xff")
+    assert read_photo(zoo.encoded(zoo.portrait(), icc_profile=profile)).metadata.icc_profile is None
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_applied_and_removed(orientation: int, kind: str) -> None:
