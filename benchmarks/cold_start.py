@@ -66,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "network_ms": network_ms,
         "overhead_s": round(float(np.median(matte_s)) - network_ms["p50"] / 1000, 4),
     }
-    environment = record_environment(["python", "-m", "benchmarks.cold_start", *(argv or sys.argv[1:])], "cpu")
+    environment = record_environment(
+        ["python", "-m", "benchmarks.cold_start", *(sys.argv[1:] if argv is None else argv)], "cpu"
+    )
     write_result(args.out, environment, found)
     print(json.dumps(found, indent=1))
     return 0

@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MatteError as error:
         print(f"parity: {error}", file=sys.stderr)
         return error.exit_code
-    environment = record_environment(["python", "-m", "benchmarks.parity", *(argv or sys.argv[1:])], "cpu")
+    environment = record_environment(
+        ["python", "-m", "benchmarks.parity", *(sys.argv[1:] if argv is None else argv)], "cpu"
+    )
     write_result(args.out, environment, {"method": METHOD, "models": models})
     passed = all(row["passed"] for model in models for row in (*model["joined"], *model["parts"]))
     print("PASSED" if passed else "FAILED", args.out)

@@ -74,7 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MatteError as error:
         print(f"speed: {error}", file=sys.stderr)
         return error.exit_code
-    environment = record_environment(["python", "-m", "benchmarks.speed", *(argv or sys.argv[1:])], "cpu")
+    environment = record_environment(
+        ["python", "-m", "benchmarks.speed", *(sys.argv[1:] if argv is None else argv)], "cpu"
+    )
     found = {
         "clock": CLOCK,
         "threads": args.threads,
