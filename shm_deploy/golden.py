@@ -23,7 +23,7 @@ def check_golden(golden: GoldenImage, backend: Backend) -> None:
         raise ArtifactError(
             f"the golden image gave an alpha of {alpha.shape}, its sidecar has {wanted.shape}: export again"
         )
-    difference = np.abs(alpha.astype(np.float32) - wanted) / 255
+    difference = np.abs(alpha.astype(np.float64) - wanted) / 255
     mean, p999 = float(difference.mean()), float(np.quantile(difference, 0.999))
     if mean > golden.tolerance.mean or p999 > golden.tolerance.p999:
         raise ArtifactError(

@@ -85,9 +85,14 @@ class Matter:
             if (device, backend, threads) != ("auto", "auto", None):
                 raise SpecError(f"got device, backend or threads with an open {model.name} backend; they are for files")
             self._backend = model
-        else:
+        elif model is None or isinstance(model, (str, Path)):
             self._file = find_model(model)
             self._backend = open_backend(self._file, device=device, threads=threads, backend=backend)
+        else:
+            raise SpecError(
+                f"got a model of type {type(model).__name__}; wanted the path of a .onnx, .plan or .pt file, "
+                "a Backend, or None for the packaged model"
+            )
         self._open_parts = partial(_open_parts, self._backend, self._file, device, threads, backend)
         self._golden_checked = self._check_golden()
 

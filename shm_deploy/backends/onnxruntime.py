@@ -15,6 +15,7 @@ from shm_deploy import spec
 from shm_deploy.artifacts import PartFiles
 from shm_deploy.backends.devices import cuda_index, thread_count
 from shm_deploy.backends.protocol import Facts, Mattes
+from shm_deploy.backends.signature import check_joined
 from shm_deploy.errors import ArtifactError, BackendError, BackendUnavailable
 
 CPU = "CPUExecutionProvider"
@@ -22,8 +23,6 @@ CUDA = "CUDAExecutionProvider"
 
 UNREADABLE = (native.InvalidProtobuf, native.InvalidGraph, native.NoSuchFile, native.NoModel, native.Fail)
 FAILURES = (native.Fail, native.RuntimeException, native.EPFail, native.EngineError, native.InvalidArgument)
-
-OUTPUTS = (spec.ALPHA, spec.TRIMAP)
 
 
 class OnnxRuntimeBackend:
@@ -33,12 +32,12 @@ class OnnxRuntimeBackend:
 
     def __init__(self, model: Path, device: str, threads: int | None) -> None:
         self._session: Any = open_session(model, device, threads)
-        _check_joined(self._session, model)
+        check_joined(model, _signature(self._session.get_inputs()), _signature(self._session.get_outputs()))
         self.device = _device(self._session)
         self._facts = Facts(providers=tuple(self._session.get_providers()), threads=thread_count(threads))
 
     def run(self, frames: NDArray[np.uint8]) -> Mattes:  # as in Backend
-        alpha, trimap = _run(self._session, OUTPUTS, {spec.IMAGE: frames})
+        alpha, trimap = _run(self._session, (spec.ALPHA, spec.TRIMAP), {spec.IMAGE: frames})
         return Mattes(alpha, trimap)
 
     def facts(self) -> Facts:
@@ -135,14 +134,8 @@ def _providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
     return [(CUDA, options), CPU]
 
 
-def _check_joined(session: Any, model: Path) -> None:
-    inputs = {node.name: node.type for node in session.get_inputs()}
-    outputs = {node.name: node.type for node in session.get_outputs()}
-    if inputs != {spec.IMAGE: "tensor(uint8)"} or outputs != dict.fromkeys(OUTPUTS, "tensor(uint8)"):
-        raise ArtifactError(
-            f"{model} takes {inputs} and gives {outputs}; wanted a joined graph with the uint8 input {spec.IMAGE!r} "
-            f"and the uint8 outputs {', '.join(OUTPUTS)}: give the shm.onnx that shm-export wrote"
-        )
+def _signature(nodes: list[Any]) -> dict[str, str]:
+    return {node.name: node.type.removeprefix("tensor(").removesuffix(")") for node in nodes}
 
 
 def _device(session: Any) -> str:

@@ -36,6 +36,11 @@ def open_backend(
             from shm_deploy.backends.onnxruntime import OnnxRuntimeBackend
 
             return OnnxRuntimeBackend(model.path, device, threads)
+        case "openvino":
+            _require("openvino", "openvino")
+            from shm_deploy.backends.openvino import OpenVinoBackend
+
+            return OpenVinoBackend(model.path, device, threads)
         case "pytorch":
             _require("torch", "train")
             from shm_deploy.backends.pytorch import PyTorchBackend
@@ -62,6 +67,12 @@ def open_parts(
             from shm_deploy.backends.onnxruntime import OnnxRuntimeParts
 
             return OnnxRuntimeParts(files, device, threads)
+        case "openvino":
+            files = model.parts()
+            _require("openvino", "openvino")
+            from shm_deploy.backends.openvino import OpenVinoParts
+
+            return OpenVinoParts(files, device, threads)
         case "pytorch":
             _require("torch", "train")
             from shm_deploy.backends.pytorch import PyTorchBackend

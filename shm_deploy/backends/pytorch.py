@@ -28,29 +28,33 @@ class PyTorchBackend:
         self.device = str(self._device)
         if threads is not None:
             torch.set_num_threads(threads)
-        self._graph: FrameGraph = FrameGraph(load_checkpoint(checkpoint).network()).eval().to(self._device)
+        self._graph: FrameGraph | None = FrameGraph(load_checkpoint(checkpoint).network()).eval().to(self._device)
 
     def run(self, frames: NDArray[np.uint8]) -> Mattes:  # as in Backend
-        alpha, trimap = self._infer(self._graph, frames)
+        alpha, trimap = self._infer(self._opened(), frames)
         return Mattes(alpha, trimap)
 
     def tnet(self, image: NDArray[np.float32]) -> NDArray[np.float32]:  # as in Parts
-        (logits,) = self._infer(self._graph.network.tnet, image)
+        (logits,) = self._infer(self._opened().network.tnet, image)
         return np.asarray(torch.softmax(torch.from_numpy(logits), dim=1).numpy())
 
     def mnet(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
-        (alpha_raw,) = self._infer(self._graph.network.mnet, image, trimap)
+        (alpha_raw,) = self._infer(self._opened().network.mnet, image, trimap)
         return alpha_raw
 
     def fusion(self, trimap: NDArray[np.float32], alpha_raw: NDArray[np.float32]) -> NDArray[np.float32]:
-        (alpha,) = self._infer(self._graph.network.fusion, trimap, alpha_raw)
+        (alpha,) = self._infer(self._opened().network.fusion, trimap, alpha_raw)
         return alpha
 
     def facts(self) -> Facts:
         return Facts(threads=torch.get_num_threads())
 
     def close(self) -> None:
-        del self._graph
+        self._graph = None
+
+    def _opened(self) -> FrameGraph:
+        assert self._graph is not None, "used after close"
+        return self._graph
 
     def _infer(self, module: torch.nn.Module, *arrays: NDArray[Any]) -> list[NDArray[Any]]:
         tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(self._device) for array in arrays]

@@ -1,0 +1,104 @@
+"""Models for tests: graphs small enough to write by hand, and an untrained `live` network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from shm_deploy import spec
+from tests.deploy.fakes import FakeBackend, FakeParts
+
+FRAME = ["N", "H", "W", 3]
+PLANES = ["N", 3, "H", "W"]
+PLANE = ["N", 1, "H", "W"]
+
+
+@pytest.fixture
+def fake_backend() -> FakeBackend:
+    """Alpha is the red channel, the trimap the frame itself."""
+    return FakeBackend()
+
+
+@pytest.fixture
+def fake_parts() -> FakeParts:
+    """A fake backend that runs parts too."""
+    return FakeParts()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A joined graph and its parts.
+
+    Joined: alpha is the red channel, the trimap the frame itself. Parts: the trimap is image / 255, raw alpha the
+    green channel / 255, alpha is F + U * alpha_raw.
+    """
+    folder = tmp_path_factory.mktemp("tiny")
+    gather_red = helper.make_node("Gather", [spec.IMAGE, "red"], [spec.ALPHA], axis=3)
+    identity = helper.make_node("Identity", [spec.IMAGE], [spec.TRIMAP])
+    _save(
+        folder / "shm.onnx",
+        [gather_red, identity],
+        inputs={spec.IMAGE: (TensorProto.UINT8, FRAME)},
+        outputs={spec.ALPHA: (TensorProto.UINT8, FRAME[:3]), spec.TRIMAP: (TensorProto.UINT8, FRAME)},
+    )
+    _save(
+        folder / spec.TNET_FILE,
+        [helper.make_node("Div", [spec.IMAGE, "bytes"], [spec.TRIMAP])],
+        inputs={spec.IMAGE: (TensorProto.FLOAT, PLANES)},
+        outputs={spec.TRIMAP: (TensorProto.FLOAT, PLANES)},
+    )
+    _save(
+        folder / spec.MNET_FILE,
+        [
+            helper.make_node("Gather", [spec.IMAGE, "green"], ["plane"], axis=1),
+            helper.make_node("Div", ["plane", "bytes"], ["shared"]),
+            # Every input has to be used, or a runtime may drop it: adds nothing.
+            helper.make_node("Gather", [spec.TRIMAP, "green"], ["any"], axis=1),
+            helper.make_node("Mul", ["any", "zero"], ["nothing"]),
+            helper.make_node("Add", ["shared", "nothing"], [spec.ALPHA_RAW]),
+        ],
+        inputs={spec.IMAGE: (TensorProto.FLOAT, PLANES), spec.TRIMAP: (TensorProto.FLOAT, PLANES)},
+        outputs={spec.ALPHA_RAW: (TensorProto.FLOAT, PLANE)},
+    )
+    _save(
+        folder / spec.FUSION_FILE,
+        [
+            helper.make_node("Gather", [spec.TRIMAP, "first"], ["foreground"], axis=1),
+            helper.make_node("Gather", [spec.TRIMAP, "third"], ["unknown"], axis=1),
+            helper.make_node("Mul", ["unknown", spec.ALPHA_RAW], ["mixed"]),
+            helper.make_node("Add", ["foreground", "mixed"], [spec.ALPHA]),
+        ],
+        inputs={spec.TRIMAP: (TensorProto.FLOAT, PLANES), spec.ALPHA_RAW: (TensorProto.FLOAT, PLANE)},
+        outputs={spec.ALPHA: (TensorProto.FLOAT, PLANE)},
+    )
+    return folder / "shm.onnx"
+
+
+def _save(
+    path: Path,
+    nodes: list[onnx.NodeProto],
+    inputs: dict[str, tuple[int, list[str | int]]],
+    outputs: dict[str, tuple[int, list[str | int]]],
+) -> None:
+    constants = [
+        helper.make_tensor("red", TensorProto.INT64, [], [0]),
+        helper.make_tensor("first", TensorProto.INT64, [1], [0]),
+        helper.make_tensor("green", TensorProto.INT64, [1], [1]),
+        helper.make_tensor("third", TensorProto.INT64, [1], [2]),
+        helper.make_tensor("bytes", TensorProto.FLOAT, [], [255.0]),
+        helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0]),
+    ]
+    used = {name for node in nodes for name in node.input}
+    graph = helper.make_graph(
+        nodes,
+        path.stem,
+        [helper.make_tensor_value_info(name, dtype, shape) for name, (dtype, shape) in inputs.items()],
+        [helper.make_tensor_value_info(name, dtype, shape) for name, (dtype, shape) in outputs.items()],
+        [constant for constant in constants if constant.name in used],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", spec.OPSET)], ir_version=9)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)

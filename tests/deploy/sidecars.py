@@ -1,0 +1,44 @@
+"""Sidecars for models made by tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shm_deploy import spec
+from shm_deploy.sidecar import EngineRecord, FileRecord, GoldenImage, Sidecar, png_to_text, record_file
+
+ROLES = {"shm.onnx": "joined", "shm.plan": "plan", **{file: role for role, file in spec.PARTS.items()}}
+
+
+def sidecar_of(
+    model: Path,
+    *,
+    golden: GoldenImage | None = None,
+    engine: EngineRecord | None = None,
+    checkpoint: Path | None = None,
+) -> Sidecar:
+    """What export would write for the files beside `model`."""
+    files: dict[str, FileRecord] = {
+        role: record_file(model.with_name(name)) for name, role in ROLES.items() if model.with_name(name).is_file()
+    }
+    return Sidecar(
+        variant="live",
+        created="2026-11-22T00:00:00Z",
+        checkpoint=record_file(checkpoint) if checkpoint else None,
+        files=files,
+        versions={},
+        opset=spec.OPSET,
+        engine=engine,
+        certificate={},
+        golden=golden,
+    )
+
+
+def golden_of(image: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> GoldenImage:
+    """(H, W, 3) RGB and (H, W), with the bounds for two FP32 backends."""
+    pngs = [cv2.imencode(".png", pixels)[1].tobytes() for pixels in (image[..., ::-1], alpha)]
+    return GoldenImage(image_png=png_to_text(pngs[0]), alpha_png=png_to_text(pngs[1]), tolerance=spec.BACKENDS_FP32)
