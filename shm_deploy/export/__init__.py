@@ -1,0 +1,1 @@
+"""From a checkpoint to ONNX graphs and engines that have proved themselves."""

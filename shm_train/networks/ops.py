@@ -98,13 +98,17 @@ class MaxUnpool(nn.Module):
 
 
 def averaging_matrix(length: int, num_bins: int, like: Tensor) -> Tensor:
-    """Row b averages bin b of `length` positions, as adaptive average pooling divides them: (num_bins, length)."""
+    """Row b averages bin b of `length` positions, as adaptive average pooling divides them: (num_bins, length).
+
+    Bin b goes from floor(b length / num_bins) to ceil((b + 1) length / num_bins); multiplied out, because TensorRT-RTX
+    can't build the integer division where there is one bin.
+    """
     position = torch.arange(length, device=like.device).unsqueeze(0)
     bin_index = torch.arange(num_bins, device=like.device).unsqueeze(1)
-    start = bin_index * length // num_bins
-    end = ((bin_index + 1) * length + num_bins - 1) // num_bins
-    inside = ((position >= start) & (position < end)).to(torch.float32)
-    return (inside / (end - start).to(torch.float32)).to(like.dtype)
+    begun = (position + 1) * num_bins > bin_index * length
+    not_ended = position * num_bins < (bin_index + 1) * length
+    inside = (begun & not_ended).to(torch.float32)
+    return (inside / inside.sum(dim=1, keepdim=True)).to(like.dtype)
 
 
 class PyramidPooling(nn.Module):

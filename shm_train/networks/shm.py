@@ -74,7 +74,7 @@ class FrameEntry(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """(N, H, W, 3) uint8 RGB -> (N, 3, H, W) float32, RGB 0..255."""
-        return frames.permute(0, 3, 1, 2).float()
+        return frames.float().permute(0, 3, 1, 2)  # TensorRT does nothing with bytes but cast them
 
 
 class FrameExit(nn.Module):

@@ -1,0 +1,77 @@
+"""Fold every batch norm into the convolution before it, in float32, before anything is rounded to half."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from shm_train.networks import SemanticHumanMatting
+
+# Small, of two different sides; only the order of the layers is looked at.
+PROBE_SIZE = (64, 96)
+
+
+def fold(network: SemanticHumanMatting) -> SemanticHumanMatting:
+    """A copy of the network without batch norms, equal to it up to rounding.
+
+    Which convolution feeds which batch norm is observed in one run, not guessed from names, so that the networks
+    may be written as they like.
+
+    Args:
+        network: float32, in evaluation mode; stays as it is.
+    """
+    folded = copy.deepcopy(network)
+    for norm, convolution in _pairs(folded).items():
+        bias = convolution.bias if convolution.bias is not None else None
+        weight, bias = fuse_conv_bn_weights(
+            convolution.weight,
+            bias,
+            _statistic(norm.running_mean),
+            _statistic(norm.running_var),
+            norm.eps,
+            norm.weight,
+            norm.bias,
+        )
+        convolution.weight, convolution.bias = weight, bias
+    for parent in list(folded.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(parent, name, nn.Identity())
+    return folded.requires_grad_(False)
+
+
+def _pairs(network: SemanticHumanMatting) -> dict[nn.BatchNorm2d, nn.Conv2d]:
+    made_by: dict[int, nn.Conv2d] = {}
+    kept: list[Tensor] = []  # no tensor may be freed meanwhile: its id would be given to another
+    pairs: dict[nn.BatchNorm2d, nn.Conv2d] = {}
+
+    def made(convolution: nn.Module, _: Any, output: Tensor) -> None:
+        assert isinstance(convolution, nn.Conv2d)
+        kept.append(output)
+        made_by[id(output)] = convolution
+
+    def used(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert id(inputs[0]) in made_by, "a batch norm whose input no convolution made can't be folded"
+        pairs[norm] = made_by[id(inputs[0])]
+
+    hooks = []
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            hooks.append(module.register_forward_hook(made))
+        elif isinstance(module, nn.BatchNorm2d):
+            hooks.append(module.register_forward_pre_hook(used))
+    with torch.no_grad():
+        network(torch.zeros(1, 3, *PROBE_SIZE))
+    for hook in hooks:
+        hook.remove()
+    return pairs
+
+
+def _statistic(buffer: Tensor | None) -> Tensor:
+    assert buffer is not None, "batch norms here track their statistics"
+    return buffer

@@ -1,0 +1,128 @@
+"""How far a graph or engine is from the reference, on photographs: the certificate of an export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shm_deploy import metrics, spec
+from shm_deploy.backends.protocol import Backend, Parts
+from shm_deploy.export.photographs import Photograph
+from shm_deploy.metrics import AlphaDifference, compare_alphas, unit_alpha
+
+# A metric that is itself nearly zero can't bound a relative change: below it, the absolute change is bounded instead.
+SMALL_METRIC = 1e-5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a candidate must hold: |Δα| against the reference, and the change of each metric against the true alpha."""
+
+    alpha: spec.Tolerance
+    metric: float  # relative to the reference's
+
+
+LIMITS_PARTS = Limits(alpha=spec.PARTS_FP32, metric=spec.METRIC_FP32)
+LIMITS_FP32 = Limits(alpha=spec.BACKENDS_FP32, metric=spec.METRIC_FP32)
+LIMITS_FP16 = Limits(alpha=spec.ENGINE_FP16, metric=spec.METRIC_FP16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One candidate's alpha of one photograph beside the reference's."""
+
+    candidate: str  # "parts", "shm.onnx", "shm.plan"
+    reference: str
+    photograph: str
+    size: tuple[int, int]  # (height, width)
+    difference: AlphaDifference
+    quality: metrics.Quality  # against the true alpha; where there is none, against the reference
+    reference_quality: metrics.Quality | None  # of the reference against the true alpha
+    limits: Limits
+
+    def failures(self) -> list[str]:
+        """What is out of bounds, in words."""
+        found = []
+        limit, difference = self.limits.alpha, self.difference
+        if not difference.within(limit):
+            found.append(
+                f"{self.candidate} on {self.photograph}: |Δα| mean {difference.mean:.2e} (limit {limit.mean:.2e}), "
+                f"p99.9 {difference.p999:.2e} (limit {limit.p999:.2e}), {difference.num_nan} NaN"
+            )
+        for metric, change in self.metric_changes().items():
+            if change > self.limits.metric:
+                found.append(
+                    f"{self.candidate} on {self.photograph}: {metric} changes by {change:.2%} "
+                    f"(limit {self.limits.metric:.2%}) against {self.reference}"
+                )
+        return found
+
+    def metric_changes(self) -> dict[str, float]:
+        """Each metric's change relative to the reference's; empty without a true alpha."""
+        if self.reference_quality is None:
+            return {}
+        before, after = asdict(self.reference_quality), asdict(self.quality)
+        return {name: abs(after[name] - before[name]) / max(before[name], SMALL_METRIC) for name in before}
+
+    def record(self) -> dict[str, Any]:
+        """For the sidecar."""
+        height, width = self.size
+        return {
+            "candidate": self.candidate,
+            "reference": self.reference,
+            "photograph": self.photograph,
+            "width": width,
+            "height": height,
+            "difference": asdict(self.difference),
+            "limits": asdict(self.limits),
+            "quality": asdict(self.quality),
+            "quality_against": "reference" if self.reference_quality is None else "truth",
+            "reference_quality": None if self.reference_quality is None else asdict(self.reference_quality),
+            "metric_changes": self.metric_changes(),
+            "passed": not self.failures(),
+        }
+
+
+def parts_alpha(parts: Parts, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The alpha (H, W) in 0..1 that T-Net, M-Net and fusion give for an image (H, W, 3), one behind the other."""
+    batch = np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
+    trimap = parts.tnet(batch)
+    alpha: NDArray[np.float32] = parts.fusion(trimap, parts.mnet(batch, trimap))[0, 0]
+    return alpha
+
+
+def joined_alpha(backend: Backend, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The alpha (H, W), in steps of 1/255, that a joined graph or engine gives for an image (H, W, 3)."""
+    return unit_alpha(backend.run(image[None]).alpha[0])
+
+
+def compare_with(
+    references: Sequence[NDArray[np.float32]],
+    candidates: Iterator[NDArray[np.float32]],
+    photographs: Sequence[Photograph],
+    *,
+    candidate: str,
+    reference: str,
+    limits: Limits,
+) -> list[Row]:
+    """One row per photograph; `candidates` is drawn from one by one, so that whoever computes it can tell of progress."""
+    rows = []
+    for photograph, expected, alpha in zip(photographs, references, candidates, strict=True):
+        finite = np.clip(np.nan_to_num(alpha), 0, 1)  # NaN is counted in `difference`, and fails there
+        rows.append(
+            Row(
+                candidate=candidate,
+                reference=reference,
+                photograph=photograph.name,
+                size=(alpha.shape[0], alpha.shape[1]),
+                difference=compare_alphas(alpha, expected),
+                quality=metrics.quality(finite, expected if photograph.alpha is None else photograph.alpha),
+                reference_quality=None if photograph.alpha is None else metrics.quality(expected, photograph.alpha),
+                limits=limits,
+            )
+        )
+    return rows

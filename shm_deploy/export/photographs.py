@@ -1,0 +1,75 @@
+"""The photographs on which an export checks itself: four of its own, or a folder of the user's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from shm_deploy.errors import MediaError, SpecError
+from shm_deploy.geometry import shrink, working_size
+from shm_deploy.metrics import unit_alpha
+
+PACKAGED_FOLDER = Path(__file__).parent / "images"
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+ALPHA_SUFFIX = ".alpha.png"  # `portrait.alpha.png` is the true alpha of `portrait.jpg`
+MAX_EDGE = 512  # longest side at which parity is measured by default [px]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photograph:
+    """A picture and, where it is known, its true alpha."""
+
+    name: str
+    image: NDArray[np.uint8]  # (H, W, 3) RGB
+    alpha: NDArray[np.float32] | None  # (H, W) in 0..1
+
+
+def load_photographs(folder: Path = PACKAGED_FOLDER, max_edge: int = MAX_EDGE) -> list[Photograph]:
+    """Read every picture of a folder, in the order of their names.
+
+    Args:
+        folder: holds `NAME.jpg` (or .jpeg, .png, .webp), and `NAME.alpha.png` where the true alpha is known.
+        max_edge: longer ones are scaled down to this longest side [px].
+
+    Raises:
+        SpecError: no picture there, a side too short, or an alpha of another size than its picture.
+        MediaError: a file that can't be read.
+    """
+    paths = [
+        path
+        for path in sorted(folder.glob("*"))
+        if path.suffix.lower() in SUFFIXES and not path.name.endswith(ALPHA_SUFFIX)
+    ]
+    if not paths:
+        raise SpecError(f"got {folder} for parity images; wanted a folder with {', '.join(SUFFIXES)} in it")
+    return [_load(path, max_edge) for path in paths]
+
+
+def _load(path: Path, max_edge: int) -> Photograph:
+    image = _read(path, "RGB")
+    size = working_size((image.shape[0], image.shape[1]), max_edge)
+    alpha_path = path.with_name(path.stem + ALPHA_SUFFIX)
+    alpha = None
+    if alpha_path.is_file():
+        plane = _read(alpha_path, "L")
+        if plane.shape != image.shape[:2]:
+            raise SpecError(
+                f"got {alpha_path.name} of {plane.shape[1]}x{plane.shape[0]} px for {path.name} of "
+                f"{image.shape[1]}x{image.shape[0]} px: make the true alpha as large as its picture"
+            )
+        alpha = unit_alpha(shrink(plane, size))
+    return Photograph(name=path.stem, image=shrink(image, size), alpha=alpha)
+
+
+def _read(path: Path, mode: str) -> NDArray[np.uint8]:
+    try:
+        with Image.open(path) as image:
+            return np.array(ImageOps.exif_transpose(image).convert(mode), np.uint8)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise MediaError(
+            f"{path} can't be read as an image ({error}): take it out of the folder, or repair it"
+        ) from error
