@@ -23,10 +23,10 @@ def usage_error(arguments: list[str]) -> int | str | None:
     return caught.value.code
 
 
-def test_cutout_is_the_default(photo: Path, red_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cutout_is_the_default(photo: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An RGBA PNG, a JSON summary on standard output, silence on standard error."""
     output = photo.with_name("out.png")
-    assert main([str(photo), "-o", str(output), "--model", str(red_model)]) == 0
+    assert main([str(photo), "-o", str(output), "--model", str(tiny_model)]) == 0
     with Image.open(output) as picture:
         assert (picture.mode, picture.size) == ("RGBA", (48, 40))
         alpha = np.array(picture)[..., 3]
@@ -53,54 +53,54 @@ def test_cutout_is_the_default(photo: Path, red_model: Path, capsys: pytest.Capt
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )
 def test_each_result_is_written_in_the_format_of_its_suffix(
-    option: list[str], name: str, mode: str, photo: Path, red_model: Path
+    option: list[str], name: str, mode: str, photo: Path, tiny_model: Path
 ) -> None:
     """The contents agree with the name."""
     output = photo.with_name(name)
-    assert main([str(photo), "-o", str(output), "--model", str(red_model), *option]) == 0
+    assert main([str(photo), "-o", str(output), "--model", str(tiny_model), *option]) == 0
     with Image.open(output) as picture:
         assert picture.mode == mode
         assert Image.registered_extensions()[output.suffix] == picture.format
 
 
-def test_background_may_be_a_picture(photo: Path, red_model: Path) -> None:
+def test_background_may_be_a_picture(photo: Path, tiny_model: Path) -> None:
     """It shows where nobody is."""
     beach = photo.with_name("beach.png")
     Image.new("RGB", (10, 10), (0, 250, 0)).save(beach)
     output = photo.with_name("out.png")
-    assert main([str(photo), "-o", str(output), "--model", str(red_model), "--background", str(beach)]) == 0
+    assert main([str(photo), "-o", str(output), "--model", str(tiny_model), "--background", str(beach)]) == 0
     with Image.open(output) as picture:
         assert np.array(picture)[2, 2, 1] > 200
 
 
 def test_folder_gives_a_folder_and_broken_pictures_show_in_the_exit_code(
-    tmp_path: Path, red_model: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Good pictures are written all the same; the summary names the bad one."""
     (tmp_path / "in" / "sub").mkdir(parents=True)
     (tmp_path / "in" / "sub" / "a.jpg").write_bytes(zoo.encoded(zoo.portrait(), "JPEG"))
     (tmp_path / "in" / "text.jpg").write_text("Dear diary")
-    assert main([str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--model", str(red_model), "--alpha"]) == 1
+    assert main([str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--model", str(tiny_model), "--alpha"]) == 1
     assert [path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.*")] == [Path("sub/a.png")]
     captured = capsys.readouterr()
     assert json.loads(captured.out)["failed"][0]["source"].endswith("text.jpg")
     assert "1 written, 1 skipped" in captured.err
 
 
-def test_format_of_a_folder_can_be_chosen(photo: Path, red_model: Path) -> None:
+def test_format_of_a_folder_can_be_chosen(photo: Path, tiny_model: Path) -> None:
     """PNG if nothing is said."""
     out = photo.parent / "out"
     out.mkdir()
-    assert main([str(photo), "-o", str(out), "--model", str(red_model), "--format", "webp"]) == 0
-    assert main([str(photo), "-o", str(out), "--model", str(red_model)]) == 0
+    assert main([str(photo), "-o", str(out), "--model", str(tiny_model), "--format", "webp"]) == 0
+    assert main([str(photo), "-o", str(out), "--model", str(tiny_model)]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["photo.png", "photo.webp"]
 
 
-def test_existing_result_needs_overwrite(photo: Path, red_model: Path) -> None:
+def test_existing_result_needs_overwrite(photo: Path, tiny_model: Path) -> None:
     """Exit code 1 and the old file without it."""
     output = photo.with_name("out.png")
     output.write_bytes(b"old")
-    arguments = [str(photo), "-o", str(output), "--model", str(red_model)]
+    arguments = [str(photo), "-o", str(output), "--model", str(tiny_model)]
     assert main(arguments) == 1
     assert output.read_bytes() == b"old"
     assert main([*arguments, "--overwrite"]) == 0
@@ -151,17 +151,17 @@ def shell(*arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[byt
     return subprocess.run(command, input=data, capture_output=True, check=False)
 
 
-def test_standard_streams_carry_pictures_and_nothing_else(photo: Path, red_model: Path) -> None:
+def test_standard_streams_carry_pictures_and_nothing_else(photo: Path, tiny_model: Path) -> None:
     """A pipe gets the PNG and no summary."""
-    done = shell("-", "-o", "-", "--model", str(red_model), data=photo.read_bytes())
+    done = shell("-", "-o", "-", "--model", str(tiny_model), data=photo.read_bytes())
     assert done.returncode == 0, done.stderr
     picture = Image.open(io.BytesIO(done.stdout))
     assert (picture.format, picture.mode, picture.size) == ("PNG", "RGBA", (48, 40))
 
 
-def test_broken_stream_exits_1_with_nothing_on_standard_output(red_model: Path) -> None:
+def test_broken_stream_exits_1_with_nothing_on_standard_output(tiny_model: Path) -> None:
     """A consumer of the pipe sees an empty file, not half a one."""
-    done = shell("-", "-o", "-", "--model", str(red_model), data=b"no picture")
+    done = shell("-", "-o", "-", "--model", str(tiny_model), data=b"no picture")
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"standard input is no picture" in done.stderr
 
