@@ -46,7 +46,13 @@ def _parser() -> argparse.ArgumentParser:
         "the device. A summary in JSON goes to standard output, messages go to standard error.",
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="picture, folder, quoted pattern, or - for stdin")
-    parser.add_argument("-o", "--output", required=True, help="file, folder, or - for standard output")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        help="file, folder, or - for standard output; a folder keeps relative paths and stems, and where two pictures "
+        "share a stem (a.jpg, a.png) both keep their whole names (a.jpg.png, a.png.png)",
+    )
     result = parser.add_mutually_exclusive_group()
     result.add_argument("--alpha", action="store_true", help="write the alpha alone, in grey")
     result.add_argument("--foreground", action="store_true", help="write the person's colours alone, without alpha")
