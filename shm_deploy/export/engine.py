@@ -48,10 +48,10 @@ class BuildSpec:
         for profile in self.profiles:
             shapes = (profile.minimum, profile.optimum, profile.maximum)
             ordered = all(a <= b <= c for a, b, c in zip(*shapes, strict=True))
-            if not ordered or min(profile.minimum[1:]) < spec.MIN_GRAPH_SIDE or profile.minimum[0] < 1:
+            if not ordered or min(profile.minimum[1:]) < spec.MIN_GRAPH_SIDE or profile.minimum[0] != 1:
                 raise SpecError(
                     f"got the profile {profile}; wanted smallest <= likeliest <= largest in each dimension, "
-                    f"sides from {spec.MIN_GRAPH_SIDE} px on (smaller images are padded), and a batch from 1 on"
+                    f"sides from {spec.MIN_GRAPH_SIDE} px on (smaller images are padded), and batches from 1 on"
                 )
         if self.workspace_mib is not None and self.workspace_mib < 1:
             raise SpecError(f"got a workspace of {self.workspace_mib} MiB; at least 1 is wanted")

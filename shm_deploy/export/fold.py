@@ -26,17 +26,15 @@ def fold(network: SemanticHumanMatting) -> SemanticHumanMatting:
     """
     folded = copy.deepcopy(network)
     for norm, convolution in _pairs(folded).items():
-        bias = convolution.bias if convolution.bias is not None else None
-        weight, bias = fuse_conv_bn_weights(
+        convolution.weight, convolution.bias = fuse_conv_bn_weights(
             convolution.weight,
-            bias,
+            convolution.bias,
             _statistic(norm.running_mean),
             _statistic(norm.running_var),
             norm.eps,
             norm.weight,
             norm.bias,
         )
-        convolution.weight, convolution.bias = weight, bias
     for parent in list(folded.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.BatchNorm2d):

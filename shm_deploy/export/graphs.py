@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ JOINED_ORDER = ("entry", "tnet", "mnet", "fusion", "exit")
 
 @dataclass(frozen=True, kw_only=True)
 class Graphs:
-    """One network as ONNX. `parts` is keyed like `spec.PARTS`; the joined graphs are None where parts were asked for."""
+    """One network as ONNX; `parts` is keyed like `spec.PARTS`, joined graphs are None unless asked for."""
 
     parts: Mapping[str, ModelProto]
     joined: ModelProto | None
@@ -73,7 +73,9 @@ class _Part:
     outputs: Mapping[str, Mapping[int, str]]
 
 
-def make_graphs(folded: SemanticHumanMatting, *, opset: int, joined: bool, fp16: bool) -> Graphs:
+def make_graphs(
+    folded: SemanticHumanMatting, *, opset: int, joined: bool, fp16: bool, tell: Callable[[str], None]
+) -> Graphs:
     """Trace a network.
 
     Args:
@@ -81,8 +83,13 @@ def make_graphs(folded: SemanticHumanMatting, *, opset: int, joined: bool, fp16:
         opset: ONNX opset of the graphs.
         joined: whether the joined float32 graph is wanted.
         fp16: whether the joined half graph is wanted.
+        tell: called with what is being done.
     """
-    half = {name: _trace(part, opset) for name, part in _parts(copy.deepcopy(folded).half()).items()}
+    half = {}
+    for name, part in _parts(copy.deepcopy(folded).half()).items():
+        tell(f"tracing {name}")
+        half[name] = _trace(part, opset)
+    tell("simplifying")
     weights = {name: _weights(part.module) for name, part in _parts(folded).items()}
     floats = {name: _tidy(_widen(graph, weights[name])) for name, graph in half.items()}
     ends = {name: _tidy(_trace(part, opset)) for name, part in _ends(folded).items()} if joined or fp16 else {}
@@ -95,13 +102,21 @@ def make_graphs(folded: SemanticHumanMatting, *, opset: int, joined: bool, fp16:
 
 def num_half_nodes(model: ModelProto) -> int:
     """How many nodes of a graph give a half-precision tensor."""
+    half = _outputs_of(model, TensorProto.FLOAT16)
+    return sum(node.output[0] in half for node in model.graph.node)
+
+
+def float_operators(model: ModelProto) -> tuple[str, ...]:
+    """What a joined graph computes in float32, as `stage.Operator`, each once."""
+    single = _outputs_of(model, TensorProto.FLOAT)
+    names = {f"{node.name.partition('.')[0]}.{node.op_type}" for node in model.graph.node if node.output[0] in single}
+    return tuple(sorted(names))
+
+
+def _outputs_of(model: ModelProto, kind: int) -> set[str]:
     inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
-    half = {
-        value.name
-        for value in [*inferred.value_info, *inferred.output]
-        if value.type.tensor_type.elem_type == TensorProto.FLOAT16
-    }
-    return sum(any(name in half for name in node.output) for node in inferred.node)
+    values = (*inferred.value_info, *inferred.output)
+    return {value.name for value in values if value.type.tensor_type.elem_type == kind}
 
 
 def _parts(network: SemanticHumanMatting) -> dict[str, _Part]:

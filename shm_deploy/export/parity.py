@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from shm_deploy import metrics, spec
 from shm_deploy.backends.protocol import Backend, Parts
 from shm_deploy.export.photographs import Photograph
 from shm_deploy.metrics import AlphaDifference, compare_alphas, unit_alpha
+
+Alpha = NDArray[np.float32]
 
 # A metric that is itself nearly zero can't bound a relative change: below it, the absolute change is bounded instead.
 SMALL_METRIC = 1e-5
@@ -87,42 +89,49 @@ class Row:
         }
 
 
-def parts_alpha(parts: Parts, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+def parts_alpha(parts: Parts, image: NDArray[np.uint8]) -> Alpha:
     """The alpha (H, W) in 0..1 that T-Net, M-Net and fusion give for an image (H, W, 3), one behind the other."""
     batch = np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
     trimap = parts.tnet(batch)
-    alpha: NDArray[np.float32] = parts.fusion(trimap, parts.mnet(batch, trimap))[0, 0]
+    alpha: Alpha = parts.fusion(trimap, parts.mnet(batch, trimap))[0, 0]
     return alpha
 
 
-def joined_alpha(backend: Backend, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+def joined_alpha(backend: Backend, image: NDArray[np.uint8]) -> Alpha:
     """The alpha (H, W), in steps of 1/255, that a joined graph or engine gives for an image (H, W, 3)."""
     return unit_alpha(backend.run(image[None]).alpha[0])
 
 
-def compare_with(
-    references: Sequence[NDArray[np.float32]],
-    candidates: Iterator[NDArray[np.float32]],
+def in_bytes(alpha: Alpha) -> Alpha:
+    """A float alpha as the joined graph would round it: in steps of 1/255."""
+    return unit_alpha(np.floor(alpha * 255 + 0.5).astype(np.uint8))
+
+
+def compare(
     photographs: Sequence[Photograph],
-    *,
+    references: Sequence[Alpha],
+    alphas: Sequence[Alpha],
     candidate: str,
     reference: str,
     limits: Limits,
 ) -> list[Row]:
-    """One row per photograph; `candidates` is drawn from one by one, so that whoever computes it can tell of progress."""
-    rows = []
-    for photograph, expected, alpha in zip(photographs, references, candidates, strict=True):
-        finite = np.clip(np.nan_to_num(alpha), 0, 1)  # NaN is counted in `difference`, and fails there
-        rows.append(
-            Row(
-                candidate=candidate,
-                reference=reference,
-                photograph=photograph.name,
-                size=(alpha.shape[0], alpha.shape[1]),
-                difference=compare_alphas(alpha, expected),
-                quality=metrics.quality(finite, expected if photograph.alpha is None else photograph.alpha),
-                reference_quality=None if photograph.alpha is None else metrics.quality(expected, photograph.alpha),
-                limits=limits,
-            )
-        )
-    return rows
+    """One row per photograph, of the candidate's alphas beside the reference's."""
+    return [
+        _row(photograph, expected, alpha, candidate, reference, limits)
+        for photograph, expected, alpha in zip(photographs, references, alphas, strict=True)
+    ]
+
+
+def _row(photograph: Photograph, expected: Alpha, alpha: Alpha, candidate: str, reference: str, limits: Limits) -> Row:
+    numbers = np.clip(np.nan_to_num(alpha), 0, 1)  # what is no number is counted in the difference, and fails there
+    truth = photograph.alpha
+    return Row(
+        candidate=candidate,
+        reference=reference,
+        photograph=photograph.name,
+        size=(alpha.shape[0], alpha.shape[1]),
+        difference=compare_alphas(alpha, expected),
+        quality=metrics.quality(numbers, expected if truth is None else truth),
+        reference_quality=None if truth is None else metrics.quality(expected, truth),
+        limits=limits,
+    )

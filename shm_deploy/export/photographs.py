@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from shm_deploy.errors import MediaError, SpecError
-from shm_deploy.geometry import shrink, working_size
+from shm_deploy.geometry import Pixel, enlarge, shrink, working_size
 from shm_deploy.metrics import unit_alpha
+from shm_deploy.sidecar import Profile
 
 PACKAGED_FOLDER = Path(__file__).parent / "images"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -47,6 +49,34 @@ def load_photographs(folder: Path = PACKAGED_FOLDER, max_edge: int = MAX_EDGE) -
     if not paths:
         raise SpecError(f"got {folder} for parity images; wanted a folder with {', '.join(SUFFIXES)} in it")
     return [_load(path, max_edge) for path in paths]
+
+
+def fitted(photograph: Photograph, profiles: Sequence[Profile]) -> Photograph:
+    """A photograph that an engine takes: as it is, or scaled and cropped to the nearest size of the first profile.
+
+    Args:
+        photograph: of any size.
+        profiles: of the engine; none of them bounds nothing.
+    """
+    height, width = photograph.image.shape[:2]
+    if not profiles or any(profile.holds((profile.minimum[0], height, width)) for profile in profiles):
+        return photograph
+    (_, low_height, low_width), (_, high_height, high_width) = profiles[0].minimum, profiles[0].maximum
+    size = (min(max(height, low_height), high_height), min(max(width, low_width), high_width))
+    alpha = photograph.alpha
+    return Photograph(
+        name=photograph.name, image=cover(photograph.image, size), alpha=None if alpha is None else cover(alpha, size)
+    )
+
+
+def cover(plane: NDArray[Pixel], size: tuple[int, int]) -> NDArray[Pixel]:
+    """Scale (H, W) or (H, W, C) to the least size that covers `size` (height, width), and cut out its middle."""
+    height, width = plane.shape[:2]
+    scale = max(size[0] / height, size[1] / width)
+    covering = (max(size[0], round(height * scale)), max(size[1], round(width * scale)))
+    scaled = shrink(plane, covering) if scale < 1 else enlarge(plane, covering)
+    top, left = (covering[0] - size[0]) // 2, (covering[1] - size[1]) // 2
+    return np.ascontiguousarray(scaled[top : top + size[0], left : left + size[1]])
 
 
 def _load(path: Path, max_edge: int) -> Photograph:

@@ -1,3 +1,302 @@
 """The stages of an export, in their order; what comes out lies in place whole and checked, or not at all."""
 
 from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import onnxscript
+import torch
+
+from shm_deploy import spec
+from shm_deploy.artifacts import PartFiles, find_model
+from shm_deploy.backends.onnxruntime import OnnxRuntimeBackend, OnnxRuntimeParts
+from shm_deploy.backends.opening import open_backend
+from shm_deploy.backends.pytorch import PyTorchBackend
+from shm_deploy.errors import CheckFailed
+from shm_deploy.export import parity
+from shm_deploy.export.activations import ActivationRanges, measure_ranges
+from shm_deploy.export.engine import Precision, build_engine, find_device, find_toolkit
+from shm_deploy.export.fold import fold
+from shm_deploy.export.golden import golden_image, golden_input
+from shm_deploy.export.graphs import float_operators, make_graphs, num_half_nodes
+from shm_deploy.export.parity import Alpha, Row
+from shm_deploy.export.photographs import Photograph, fitted, load_photographs
+from shm_deploy.export.progress import Report, Stage, megabytes, stage
+from shm_deploy.export.wanted import ExportSpec
+from shm_deploy.sidecar import EngineRecord, FileRecord, GoldenImage, Sidecar, record_file, write_sidecar
+from shm_train.checkpoint import load_checkpoint
+from shm_train.networks import SemanticHumanMatting
+
+
+class ExportFailed(CheckFailed):
+    """Checks out of bounds; nothing was exported, and `report` says why."""
+
+    def __init__(self, failures: Sequence[str], report: Path) -> None:
+        super().__init__(
+            "\n  ".join(["nothing was exported, out of bounds:", *failures, f"all measurements: {report}"])
+        )
+        self.report = report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What an export left behind."""
+
+    sidecar: Sidecar
+    report: Path  # the sidecar's own path: it holds the certificate
+
+
+def export_model(wanted: ExportSpec, report: Report) -> Exported:
+    """Turn a checkpoint into graphs and an engine, check them, and move them in place.
+
+    Everything is made in a hidden folder within `wanted.out`. If a check fails that folder goes, what an earlier export
+    left stays, and `NAME.failed.json` says why.
+
+    Args:
+        wanted: what to make.
+        report: called at each stage's begin, steps and end.
+
+    Raises:
+        ExportFailed: parity, precision or range out of bounds.
+        MatteError: of another kind, as its message says.
+    """
+    toolkit = None if wanted.engine is None else find_toolkit(wanted.engine.flavour, find_device())
+    with stage("checkpoint", report) as running:
+        checkpoint = load_checkpoint(wanted.checkpoint)
+        folded = fold(checkpoint.network())
+        running.came_out(f"{checkpoint.config.variant}, {megabytes(wanted.checkpoint.stat().st_size)}")
+    profiles = () if wanted.engine is None else wanted.engine.profiles
+    loaded = load_photographs(wanted.photographs, wanted.max_edge)
+    photographs = [fitted(photograph, profiles) for photograph in loaded]
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{wanted.name}-", dir=wanted.out) as name:
+        folder = Path(name)
+        half_nodes, islands = _write_graphs(folded, wanted, folder, report)
+        ranges = _measure_ranges(folded, photographs, report)
+        references = _references(wanted.checkpoint, photographs, report)
+        rows = _graph_rows(wanted, folder, photographs, references, report)
+        failures = _failures(rows, ranges, wanted, half_nodes)
+        engine = None
+        if toolkit is not None and wanted.engine is not None and not failures:
+            with stage("engine", report) as running:
+                graph, plan = folder / wanted.engine_source(), folder / wanted.files()["plan"]
+                precision: Precision = "fp16" if wanted.fp16 else "fp32"
+                engine = build_engine(graph, plan, wanted.engine, toolkit, precision, running)
+                engine = replace(engine, fp32_islands=islands)
+                running.came_out(
+                    f"{plan.name} {megabytes(plan.stat().st_size)}, {engine.half_layers} half and "
+                    f"{engine.float_layers} float layers, {engine.flavour} {engine.version}"
+                )
+            if toolkit.device is not None:
+                verified = _engine_rows(wanted, plan, photographs, references, report)
+                rows += verified
+                failures += [failure for row in verified for failure in row.failures()]
+                engine = replace(engine, verified=not failures)
+        sidecar = Sidecar(
+            variant=checkpoint.config.variant,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            checkpoint=_checkpoint_record(wanted),
+            files={
+                role: record_file(folder / file) for role, file in wanted.files().items() if (folder / file).is_file()
+            },
+            versions=_versions(engine),
+            opset=wanted.opset,
+            engine=engine,
+            certificate={
+                "passed": not failures,
+                "failures": failures,
+                "engine_verified": engine is not None and engine.verified,
+                "half_nodes": half_nodes,
+                "activations": ranges.record(),
+                "parity": [row.record() for row in rows],
+            },
+            golden=_golden(wanted, folder, photographs[0]),
+        )
+        target = _place(folder, wanted, sidecar) if not failures else _report_failure(wanted, sidecar)
+    if failures:
+        raise ExportFailed(failures, target)
+    return Exported(sidecar=sidecar, report=target)
+
+
+def _write_graphs(
+    folded: SemanticHumanMatting, wanted: ExportSpec, folder: Path, report: Report
+) -> tuple[int, tuple[str, ...]]:
+    """Trace, write and check; how many nodes of the half graph are half, and which operators in it stay float."""
+    with stage("graphs", report) as running:
+        graphs = make_graphs(
+            folded, opset=wanted.opset, joined=not wanted.parts_only, fp16=wanted.fp16, tell=running.step
+        )
+        models = {**graphs.parts, "joined": graphs.joined, "joined_fp16": graphs.joined_fp16}
+        written = []
+        for role, model in models.items():
+            if model is not None:
+                path = folder / wanted.files()[role]
+                running.step(f"writing {path.name}")
+                onnx.save(model, path)
+                written.append(path)
+        running.came_out(", ".join(f"{path.name} {megabytes(path.stat().st_size)}" for path in written))
+    with stage("ONNX checker", report) as running:
+        for path in written:
+            running.step(path.name)
+            onnx.checker.check_model(path, full_check=True)
+        running.came_out(f"{len(written)} files")
+    if graphs.joined_fp16 is None:
+        return 0, ()
+    return num_half_nodes(graphs.joined_fp16), float_operators(graphs.joined_fp16)
+
+
+def _measure_ranges(
+    folded: SemanticHumanMatting, photographs: Sequence[Photograph], report: Report
+) -> ActivationRanges:
+    with stage("activations", report) as running:
+        ranges = measure_ranges(folded, (photograph.image for photograph in _told(photographs, running)))
+        largest, overflow = ranges.largest, ranges.first_overflow
+        running.came_out(
+            f"largest {largest.largest:.4g} of {spec.FP16_MAX:.0f}, in {largest.layer}"
+            + ("" if overflow is None else f"; first to overflow in half precision: {overflow.layer}")
+        )
+    return ranges
+
+
+def _references(checkpoint: Path, photographs: Sequence[Photograph], report: Report) -> list[Alpha]:
+    """The float alpha of each photograph, by PyTorch."""
+    with stage("PyTorch reference", report) as running:
+        backend = PyTorchBackend(checkpoint, "cpu", None)
+        alphas = [parity.parts_alpha(backend, photograph.image) for photograph in _told(photographs, running)]
+        backend.close()
+        running.came_out(f"{len(alphas)} photographs")
+    return alphas
+
+
+def _graph_rows(
+    wanted: ExportSpec, folder: Path, photographs: Sequence[Photograph], references: Sequence[Alpha], report: Report
+) -> list[Row]:
+    """The graphs in ONNX Runtime: the parts beside PyTorch, the joined graph beside the parts."""
+    files = wanted.files()
+    with stage("parity of the parts", report) as running:
+        part_files = PartFiles(**{role: folder / file for role, file in spec.PARTS.items()})
+        parts = OnnxRuntimeParts(part_files, "cpu", None)
+        alphas = [parity.parts_alpha(parts, photograph.image) for photograph in _told(photographs, running)]
+        parts.close()
+        rows = parity.compare(photographs, references, alphas, "parts", "PyTorch", parity.LIMITS_PARTS)
+        running.came_out(_worst(rows))
+    if wanted.parts_only:
+        return rows
+    checks = [("joined", "parts", [parity.in_bytes(alpha) for alpha in alphas], parity.LIMITS_FP32)]
+    if wanted.fp16:
+        # On a CPU the half weights are computed with in float32: a bound from below, and proof that the graph runs.
+        in_bytes = [parity.in_bytes(alpha) for alpha in references]
+        checks.append(("joined_fp16", "PyTorch", in_bytes, parity.LIMITS_FP16))
+    for role, reference, expected, limits in checks:
+        with stage(f"parity of {files[role]}", report) as running:
+            backend = OnnxRuntimeBackend(folder / files[role], "cpu", None)
+            alphas = [parity.joined_alpha(backend, photograph.image) for photograph in _told(photographs, running)]
+            backend.close()
+            joined = parity.compare(photographs, expected, alphas, files[role], reference, limits)
+            running.came_out(_worst(joined))
+        rows += joined
+    return rows
+
+
+def _engine_rows(
+    wanted: ExportSpec, plan: Path, photographs: Sequence[Photograph], references: Sequence[Alpha], report: Report
+) -> list[Row]:
+    """The engine on its device beside PyTorch."""
+    with stage(f"parity of {plan.name}", report) as running:
+        backend = open_backend(find_model(plan), device="cuda")
+        alphas = [parity.joined_alpha(backend, photograph.image) for photograph in _told(photographs, running)]
+        backend.close()
+        in_bytes = [parity.in_bytes(alpha) for alpha in references]
+        limits = parity.LIMITS_FP16 if wanted.fp16 else parity.LIMITS_FP32
+        rows = parity.compare(photographs, in_bytes, alphas, plan.name, "PyTorch", limits)
+        running.came_out(_worst(rows))
+    return rows
+
+
+def _failures(rows: Sequence[Row], ranges: ActivationRanges, wanted: ExportSpec, half_nodes: int) -> list[str]:
+    failures = [failure for row in rows for failure in row.failures()]
+    overflow = ranges.first_overflow
+    if wanted.fp16 and overflow is not None:
+        failures.append(
+            f"{overflow.layer} reaches {overflow.largest:.4g}, half precision holds {spec.FP16_MAX:.0f}: "
+            "export without --fp16, or train with weight decay"
+        )
+    if wanted.fp16 and half_nodes == 0:
+        failures.append("the half graph has no half node")
+    return failures
+
+
+def _golden(wanted: ExportSpec, folder: Path, photograph: Photograph) -> GoldenImage | None:
+    if wanted.parts_only:
+        return None
+    profiles = () if wanted.engine is None else wanted.engine.profiles
+    smallest = profiles[0].minimum[1:] if profiles else (spec.MIN_GRAPH_SIDE, spec.MIN_GRAPH_SIDE)
+    image = golden_input(photograph.image, smallest)
+    backend = OnnxRuntimeBackend(folder / wanted.files()["joined"], "cpu", None)
+    alpha = backend.run(image[None]).alpha[0]
+    backend.close()
+    return golden_image(image, alpha, spec.ENGINE_FP16 if wanted.fp16 else spec.BACKENDS_FP32)
+
+
+def _checkpoint_record(wanted: ExportSpec) -> FileRecord:
+    relative = Path(os.path.relpath(wanted.checkpoint, wanted.out)).as_posix()
+    return replace(record_file(wanted.checkpoint), file=relative)
+
+
+def _versions(engine: EngineRecord | None) -> dict[str, str]:
+    versions = {
+        "semantic-human-matting": importlib.metadata.version("semantic-human-matting"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "onnx": onnx.__version__,
+        "onnxscript": onnxscript.__version__,
+        "onnxruntime": onnxruntime.__version__,
+    }
+    return versions if engine is None else versions | {engine.flavour: engine.version}
+
+
+def _place(folder: Path, wanted: ExportSpec, sidecar: Sidecar) -> Path:
+    """Move everything in place, the sidecar last: until then no file is taken for what another describes."""
+    target = wanted.out / f"{wanted.name}.json"
+    target.unlink(missing_ok=True)
+    for file in wanted.files().values():
+        made = folder / file
+        if made.is_file():
+            made.replace(wanted.out / file)
+        else:
+            (wanted.out / file).unlink(missing_ok=True)  # of an earlier export, whose sidecar is gone
+    write_sidecar(target, sidecar)
+    _failure_path(wanted).unlink(missing_ok=True)
+    return target
+
+
+def _report_failure(wanted: ExportSpec, sidecar: Sidecar) -> Path:
+    write_sidecar(_failure_path(wanted), sidecar)
+    return _failure_path(wanted)
+
+
+def _failure_path(wanted: ExportSpec) -> Path:
+    return wanted.out / f"{wanted.name}.failed.json"
+
+
+def _told(photographs: Sequence[Photograph], running: Stage) -> Iterator[Photograph]:
+    for index, photograph in enumerate(photographs, 1):
+        running.step(f"{photograph.name}, {index} of {len(photographs)}")
+        yield photograph
+
+
+def _worst(rows: Sequence[Row]) -> str:
+    mean = max(row.difference.mean for row in rows)
+    p999 = max(row.difference.p999 for row in rows)
+    maximum = max(row.difference.maximum for row in rows)
+    num_nan = sum(row.difference.num_nan for row in rows)
+    return f"|Δα| mean {mean:.1e}, p99.9 {p999:.1e}, max {maximum:.1e}, {num_nan} NaN"
