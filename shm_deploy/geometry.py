@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
@@ -68,3 +69,20 @@ def pad_to_graph(image: NDArray[Pixel]) -> NDArray[Pixel]:
         return image
     widths = [(0, 0)] * (image.ndim - 3) + [(0, missing[0]), (0, missing[1]), (0, 0)]
     return np.pad(image, widths, mode="edge")
+
+
+def budget_size(
+    size: tuple[int, int], edge: int, multiple: int = 32, larger: Callable[[int, int], int] = max
+) -> tuple[int, int]:
+    """The (height, width) at which a network with a fixed budget of pixels looks at a frame.
+
+    The longest side becomes `edge`, both become the nearest multiple, at least one. Integer arithmetic on the shape,
+    so that it exports exactly; `larger` is `torch.sym_max` there.
+    """
+    height, width = size
+    longest = larger(height, width)
+
+    def scaled(side: int) -> int:
+        return larger(multiple, (side * edge // longest + multiple // 2) // multiple * multiple)
+
+    return scaled(height), scaled(width)

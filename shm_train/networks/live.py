@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from shm_deploy import geometry
 from shm_train.networks.config import LiveConfig
 from shm_train.networks.ops import ConvNormAct, PyramidPooling, normalise, pad_to_multiple, resize, statistics
 
@@ -125,12 +126,7 @@ class LiveTNet(nn.Module):
 
         Integer arithmetic on the shape, which exports exactly.
         """
-        longest = _larger(height, width)
-
-        def scaled(side: int) -> int:
-            return _larger(self.STRIDE, (side * self.edge // longest + self.STRIDE // 2) // self.STRIDE * self.STRIDE)
-
-        return scaled(height), scaled(width)
+        return geometry.budget_size((height, width), self.edge, self.STRIDE, _larger)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) RGB 0..255 -> logits (N, 3, h/2, w/2) float32, order F, B, U; (h, w) from `input_size`."""
