@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm_deploy import spec
+from shm_deploy.backends.device_arrays import is_on_gpu
 from shm_deploy.errors import SpecError
 
 if TYPE_CHECKING:
@@ -41,6 +42,27 @@ def as_frames(image: ImageLike, *, bgr: bool) -> NDArray[np.uint8]:
     frames = np.ascontiguousarray(_checked(image))
     frames = frames if frames.ndim == 4 else frames[None]
     return _swap_red_blue(frames) if bgr else frames
+
+
+def check_on_gpu(frames: Any, max_edge: int | None) -> None:
+    """Whether frames on the GPU may go to the network as they are.
+
+    Raises:
+        SpecError: they are not on a GPU, or of a size that the host would have to change.
+    """
+    if not is_on_gpu(frames):
+        raise SpecError(
+            f"got {type(frames).__name__} in host memory; wanted an array on the GPU: call matter(...) for it"
+        )
+    shape = tuple(frames.shape)
+    if len(shape) not in (3, 4) or shape[-1] != 3:
+        raise SpecError(f"got an array {shape} on the GPU; wanted H×W×3 or N×H×W×3 uint8 (RGB, 0..255)")
+    height, width = shape[-3:-1]
+    if min(height, width) < spec.MIN_GRAPH_SIDE or (max_edge is not None and max(height, width) > max_edge):
+        raise SpecError(
+            f"got frames of {width}x{height} px on the GPU; wanted sides from {spec.MIN_GRAPH_SIDE} px to "
+            f"max_edge={max_edge}: scale them there, or copy them to the host and call matter(...)"
+        )
 
 
 def pil_pixels(image: object) -> NDArray[np.uint8] | None:

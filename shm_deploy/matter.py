@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from shm_deploy import compositing, spec
 from shm_deploy.artifacts import ModelFile, find_model
 from shm_deploy.backends import Backend, BackendName, Parts, open_backend, open_parts
-from shm_deploy.backends.protocol import Describes, Facts
+from shm_deploy.backends.device_arrays import is_on_gpu
+from shm_deploy.backends.protocol import Describes, DeviceMattes, Facts, RunsOnDevice
 from shm_deploy.compositing import Quality
 from shm_deploy.errors import ArtifactError, MatteError, SpecError
 from shm_deploy.fit import Fit
 from shm_deploy.gate import Gate
 from shm_deploy.golden import check_golden
 from shm_deploy.info import Info
-from shm_deploy.inputs import as_frames, as_trimaps
+from shm_deploy.inputs import as_frames, as_trimaps, check_on_gpu
 from shm_deploy.trust import Trust, trust_of
 
 if TYPE_CHECKING:
@@ -147,6 +148,8 @@ class Matter:
         if isinstance(image, Sequence) and not isinstance(image, str):
             trimaps = _one_each(trimap, len(image))
             return [self(one, edited, bgr=bgr, dtype=dtype) for one, edited in zip(image, trimaps, strict=True)]
+        if is_on_gpu(image):
+            raise SpecError("got an array on the GPU; wanted one in host memory: call matter.on_device for it")
         if dtype not in (np.uint8, np.float32):
             raise SpecError(f"got dtype {dtype}; wanted np.uint8 or np.float32")
         with self._gate:
@@ -161,6 +164,29 @@ class Matter:
                 if dtype == np.uint8:
                     alpha = np.floor(alpha * 255 + 0.5).astype(np.uint8)
             return alpha[0] if single else alpha
+
+    def on_device(self, frames: Any) -> DeviceMattes:
+        """Matte what is on the GPU already, without leaving it; needs a backend that can, such as TensorRT's.
+
+        Args:
+            frames: (H, W, 3) or (N, H, W, 3) uint8 RGB in C order, of torch, CuPy, pycuda or anything else with
+                `__dlpack__` or `__cuda_array_interface__`. Nothing is scaled or padded: sides from 64 px to `max_edge`.
+
+        Returns:
+            alpha (H, W) or (N, H, W) and trimap (..., 3), uint8, complete on every stream; `torch.from_dlpack` and
+            `cupy.from_dlpack` share them without a copy.
+
+        Raises:
+            SpecError: another dtype, shape or size; a backend that takes arrays in host memory only.
+        """
+        with self._gate:
+            if not isinstance(self._backend, RunsOnDevice):
+                raise SpecError(
+                    f"got frames for the GPU, the {self._backend.name} backend takes arrays in host memory: "
+                    "copy them there and call matter(...), or open a .plan"
+                )
+            check_on_gpu(frames, self._max_edge)
+            return self._backend.run_on_device(frames)
 
     def matte(self, image: ImageLike, *, bgr: bool = False) -> Result:
         """The alpha of one image together with its trust figures, from one run of the network."""

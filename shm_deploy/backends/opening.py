@@ -5,13 +5,19 @@ from __future__ import annotations
 import importlib
 from typing import Literal
 
-from shm_deploy.artifacts import ModelFile
+from shm_deploy.artifacts import Kind, ModelFile
 from shm_deploy.backends.protocol import Backend, Parts
 from shm_deploy.errors import BackendUnavailable, SpecError
 
-BackendName = Literal["auto", "onnxruntime", "openvino", "pytorch", "tensorrt"]
+Runtime = Literal["onnxruntime", "openvino", "pytorch", "tensorrt"]
+BackendName = Literal["auto"] | Runtime
 
-RUNTIMES = {"onnx": ("onnxruntime", "openvino"), "plan": ("tensorrt",), "checkpoint": ("pytorch",)}
+# What reads a kind of file; "auto" takes the first.
+RUNTIMES: dict[Kind, tuple[Runtime, ...]] = {
+    "onnx": ("onnxruntime", "openvino"),
+    "plan": ("tensorrt",),
+    "checkpoint": ("pytorch",),
+}
 
 
 def open_backend(
@@ -30,7 +36,7 @@ def open_backend(
         BackendUnavailable: its package or device is not there.
         ArtifactError: the file can't be read, or belongs to another version or GPU.
     """
-    match backend_name(model, backend):
+    match runtime_of(model, backend):
         case "onnxruntime":
             _require("onnxruntime", "cpu")
             from shm_deploy.backends.onnxruntime import OnnxRuntimeBackend
@@ -46,8 +52,11 @@ def open_backend(
             from shm_deploy.backends.pytorch import PyTorchBackend
 
             return PyTorchBackend(model.path, device, threads)
-        case name:
-            raise SpecError(f"got backend {name!r}")
+        case "tensorrt":
+            _require("cuda.bindings", "rtx")
+            from shm_deploy.backends.tensorrt import open_tensorrt
+
+            return open_tensorrt(model.path, model.sidecar.engine if model.sidecar else None, device)
 
 
 def open_parts(
@@ -60,7 +69,7 @@ def open_parts(
     Raises:
         ArtifactError: also where a file beside the model is missing; the message names it.
     """
-    match backend_name(model, backend):
+    match runtime_of(model, backend):
         case "onnxruntime" | "tensorrt":
             files = model.parts()
             _require("onnxruntime", "cpu")
@@ -78,11 +87,9 @@ def open_parts(
             from shm_deploy.backends.pytorch import PyTorchBackend
 
             return PyTorchBackend(model.path, device, threads)
-        case name:
-            raise SpecError(f"got backend {name!r}")
 
 
-def backend_name(model: ModelFile, backend: BackendName) -> str:
+def runtime_of(model: ModelFile, backend: BackendName) -> Runtime:
     """Which backend runs this model.
 
     Raises:

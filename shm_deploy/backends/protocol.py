@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shm_deploy.backends.device_arrays import DeviceArray
 from shm_deploy.sidecar import Profile
 
 
@@ -35,6 +36,22 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Release what is held; a second call does nothing."""
+        ...
+
+
+class DeviceMattes(NamedTuple):
+    """Mattes that stay on the GPU."""
+
+    alpha: DeviceArray  # (N, H, W) or (H, W), like the frames
+    trimap: DeviceArray  # (N, H, W, 3) or (H, W, 3)
+
+
+@runtime_checkable
+class RunsOnDevice(Protocol):
+    """A backend that also takes frames which are on its GPU already."""
+
+    def run_on_device(self, frames: Any) -> DeviceMattes:
+        """Matte a frame (H, W, 3) or a batch (N, H, W, 3), uint8 RGB, by DLPack or `__cuda_array_interface__`."""
         ...
 
 
