@@ -2,7 +2,7 @@
 
 Numerics, speed beside the floor, streams, and the runtime under stress, for each model; writes
 benchmarks/results/gpu.json. A MODEL is the joined .onnx of an export with its sidecar, checkpoint, FP16 graph and
-plan beside it; the packaged one is always measured. Needs PyTorch, and for the ONNX and engine rows ONNX Runtime with
+plan beside it; default: the packaged one. Needs PyTorch, and for the ONNX and engine rows ONNX Runtime with
 CUDA and TensorRT; a row that this device refuses holds its exact words. Nothing is downloaded. With `--tiny` sizes and
 counts are so small that a CPU does it: a rehearsal, whose numbers mean nothing.
 """
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 4
     plan = TINY if args.tiny else FULL
     try:
-        variants = [Variant.of(model) for model in (None, *args.models)]
+        variants = [Variant.of(model) for model in args.models or [None]]
         pictures = shipped_pictures()
     except MatteError as error:
         print(f"gpu: {error}", file=sys.stderr)
@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", type=Path, nargs="*", help="joined .onnx files beside the packaged one")
+    parser.add_argument("models", type=Path, nargs="*", help="joined .onnx files; default: the packaged one")
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--section", action="append", choices=SECTIONS, help="repeatable; default: all")
     parser.add_argument("--tiny", action="store_true", help="a rehearsal")
@@ -146,6 +146,7 @@ def _runtime(model: Path, plan: Plan, device: str) -> dict[str, Any]:
     with make() as matter:
         found = {
             "threads": gpu_runtime.check_threads(matter, plan.mixed_sizes, plan.frames_per_thread),
+            "exchange": attempt(partial(gpu_runtime.check_exchange, matter, plan.stream_size, device)),
             "growth": gpu_runtime.check_growth(matter, plan.mixed_sizes, plan.num_mixed_frames, device),
         }
     return {

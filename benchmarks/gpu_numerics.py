@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu_ways import Variant, WayBackend, attempt, eager, onnx_ways, torch_ways
+from benchmarks.gpu_ways import Variant, WayBackend, attempt, eager, exported_ways, torch_ways
 from shm_deploy import spec
-from shm_deploy.backends import Backend, open_backend
+from shm_deploy.backends import Backend
 from shm_deploy.bench.parity import METHOD, Answer, answers, compare_answers
 from shm_deploy.bench.pictures import Picture, Size
 from shm_deploy.export.activations import measure_ranges
@@ -41,9 +41,8 @@ def _backends(variant: Variant, device: str) -> Iterator[tuple[str, Callable[[],
     for name, way in torch_ways(variant.network, device):
         if name in COMPARED:
             yield name, partial(WayBackend, name, way, device)
-    for name, make in onnx_ways(variant, device).items():
+    for name, make in exported_ways(variant, device).items():
         yield name, partial(_way_backend, name, make, device)
-    yield "engine", lambda: open_backend(variant.sibling("plan"), device=device)
 
 
 def _way_backend(name: str, make: Callable[[], Any], device: str) -> Backend:

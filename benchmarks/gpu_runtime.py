@@ -49,6 +49,24 @@ def check_threads(matter: Matter, sizes: Sequence[Size], frames_each: int) -> di
     }
 
 
+def check_exchange(matter: Matter, size: Size, device: str) -> dict[str, Any]:
+    """Arrays of PyTorch and CuPy in and out by DLPack, and by `__cuda_array_interface__`, equal to the host's alpha."""
+    if not device.startswith("cuda"):
+        return {"not_run": "there are no device arrays on the CPU"}
+    import cupy
+
+    frame = next(_frames([size], 1))
+    wanted = matter(frame)
+    given = {"torch": torch.from_numpy(frame).to(device), "cupy": cupy.asarray(frame)}
+    equal = {}
+    for name, array in given.items():
+        alpha = matter.on_device(array).alpha
+        equal[f"{name} to torch by DLPack"] = np.array_equal(torch.from_dlpack(alpha).cpu().numpy(), wanted)  # type: ignore[attr-defined]
+        equal[f"{name} to cupy by DLPack"] = np.array_equal(cupy.asnumpy(cupy.from_dlpack(alpha)), wanted)
+        equal[f"{name} to cupy by interface"] = np.array_equal(cupy.asnumpy(cupy.asarray(alpha)), wanted)
+    return {"equal": equal, "passed": all(equal.values())}
+
+
 def check_growth(matter: Matter, sizes: Sequence[Size], num_frames: int, device: str) -> dict[str, Any]:
     """Frames of mixed sizes; memory after the first round of all sizes is compared with that at the end."""
     for frame in _frames(sizes, 2 * len(sizes)):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.gpu_ways import FAILURES, Step, Variant, Way, attempt, onnx_ways, torch_ways
+from benchmarks.gpu_ways import FAILURES, Step, Variant, Way, attempt, exported_ways, torch_ways
 from shm_deploy.backends import open_backend
 from shm_deploy.bench.latency import CLOCK, Effort, StageClock, measure_latency
 from shm_deploy.bench.pictures import Size
@@ -149,7 +149,7 @@ def _ways(variant: Variant, device: str) -> list[tuple[str, Callable[[], Way]]]:
     ways: list[tuple[str, Callable[[], Way]]] = [
         (name, partial(lambda way: way, way)) for name, way in torch_ways(variant.network, device)
     ]
-    return ways + list(onnx_ways(variant, device).items())
+    return ways + list(exported_ways(variant, device).items())
 
 
 def _time_way(make: Callable[[], Way], size: Size, device: str, amount: Amount) -> dict[str, Any]:

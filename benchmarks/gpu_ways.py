@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from shm_deploy import spec
 from shm_deploy.artifacts import ModelFile, find_model
-from shm_deploy.backends import Mattes
+from shm_deploy.backends import Mattes, open_backend
+from shm_deploy.backends.protocol import RunsOnDevice
 from shm_deploy.bench.session import find_reference
-from shm_deploy.errors import ArtifactError, MatteError
+from shm_deploy.errors import ArtifactError, BackendUnavailable, MatteError
 from shm_deploy.export.fold import fold
 from shm_train.checkpoint import load_checkpoint
 from shm_train.networks import FrameGraph, SemanticHumanMatting
@@ -64,9 +65,7 @@ class Variant:
         assert self.joined.sidecar is not None
         record = self.joined.sidecar.files.get(role)
         if record is None:
-            raise ArtifactError(
-                f"the export of {self.joined.path.name} has no {role}: run shm-export --fp16 without --parts"
-            )
+            raise ArtifactError(f"the export of {self.joined.path.name} has no {role}: run shm-export --fp16 again")
         return find_model(self.joined.path.with_name(record.file))
 
 
@@ -93,16 +92,17 @@ def torch_ways(network: SemanticHumanMatting, device: str) -> Iterator[tuple[str
     yield "eager fp16", partial(eager, half)
     last = FrameGraph(fold(network).half()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     yield "eager fp16 channels-last", partial(eager, last)
-    yield "compiled fp16 channels-last", partial(eager, torch.compile(last, dynamic=False))
-    if device.startswith("cuda"):
+    if device.startswith("cuda"):  # on a CPU, in a rehearsal, compiling takes minutes and there are no graphs
+        yield "compiled fp16 channels-last", partial(eager, torch.compile(last, dynamic=False))
         yield "cuda graph fp16 channels-last", partial(replayed, last)
 
 
-def onnx_ways(variant: Variant, device: str) -> Mapping[str, Callable[[], Way]]:
-    """ONNX Runtime on the same device, FP32 and FP16 graph; each is opened when it is called."""
+def exported_ways(variant: Variant, device: str) -> Mapping[str, Callable[[], Way]]:
+    """ONNX Runtime on the same device, FP32 and FP16 graph, and the engine; each is opened when it is called."""
     return {
         "onnxruntime fp32": lambda: bound(variant.joined.path, device),
         "onnxruntime fp16": lambda: bound(variant.sibling("joined_fp16").path, device),
+        "engine": lambda: compiled(variant.sibling("plan"), device),
     }
 
 
@@ -155,6 +155,22 @@ def bound(model: Path, device: str) -> Way:
         def step() -> Outputs:
             session.run_with_iobinding(binding)
             return outputs
+
+        return step
+
+    return way
+
+
+def compiled(plan: ModelFile, device: str) -> Way:
+    """An engine, by device arrays and DLPack in both directions."""
+    backend = open_backend(plan, device=device)
+    if not isinstance(backend, RunsOnDevice):
+        raise BackendUnavailable(f"{backend.name} takes no arrays on the device, which are wanted here")
+
+    def way(frames: Tensor) -> Step:
+        def step() -> Outputs:
+            mattes = backend.run_on_device(frames)
+            return torch.from_dlpack(mattes.alpha), torch.from_dlpack(mattes.trimap)  # type: ignore[attr-defined]
 
         return step
 

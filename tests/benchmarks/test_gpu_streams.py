@@ -3,7 +3,6 @@
 import time
 
 import numpy as np
-import pytest
 
 from benchmarks.gpu_streams import Load, curve, pace
 from tests.deploy.bench.fakes import RedBackend
@@ -67,4 +66,3 @@ def test_the_curve_stops_where_it_breaks():
     assert found["broke"]
     assert found["most_streams_held"] == 0
     assert [row["num_streams"] for row in found["rows"]] == [1]
-    assert found["rows"][0]["drop_rate"] == pytest.approx(0.75, abs=0.2)

@@ -3,12 +3,23 @@
 import csv
 import json
 import logging
+import shlex
 
 import pytest
 
+from shm_deploy.backends.cuda import Cuda
 from shm_deploy.cli.bench import main
+from shm_deploy.errors import BackendUnavailable
 
 QUICK = ["--size", "64", "--size", "96x80", "--runs", "5", "--warmup", "1"]
+
+
+def has_cuda() -> bool:
+    try:
+        Cuda(0)
+    except BackendUnavailable:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -143,3 +154,27 @@ def test_a_missing_model_is_an_error(run, tmp_path):
     code, _, err = run(engine=tmp_path / "gone.onnx")
     assert code == 1
     assert "gone.onnx" in err
+
+
+def test_a_plan_without_a_device_names_the_command_that_works(run, red_graph, photos):
+    """Code 4, one sentence, and the same command with the ONNX graph beside it, which then passes."""
+    if has_cuda():
+        pytest.skip("there is a CUDA device here")
+    plan = red_graph.with_suffix(".plan")
+    plan.write_bytes(b"a plan")
+    code, _, err = run(engine=plan)
+    assert code == 4
+    last = err.splitlines()[-1]
+    assert "nothing here can run red.plan" in last
+    _, _, command = last.partition("this runs here: ")
+    assert main(shlex.split(command)[1:]) == 0
+
+
+def test_a_plan_without_its_graph_says_what_to_copy(run, tmp_path):
+    """No command is named that would fail."""
+    if has_cuda():
+        pytest.skip("there is a CUDA device here")
+    (tmp_path / "lone.plan").write_bytes(b"a plan")
+    code, _, err = run(engine=tmp_path / "lone.plan")
+    assert code == 4
+    assert f"copy {tmp_path / 'lone.onnx'} from the export, then this runs here" in err
