@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shm_deploy import geometry, spec
+from shm_deploy import spec
 from shm_deploy.errors import MediaError, SpecError
-from shm_deploy.export.photographs import ALPHA_SUFFIX, PACKAGED_FOLDER
+from shm_deploy.export.photographs import ALPHA_SUFFIX, PACKAGED_FOLDER, cover
 from shm_deploy.media.formats import INPUT_SUFFIXES
 from shm_deploy.media.images import read_photo
 from shm_deploy.metrics import unit_alpha
@@ -33,8 +33,8 @@ class Picture:
         alpha = self.alpha
         return Picture(
             name=self.name,
-            pixels=_cover(self.pixels, size),
-            alpha=None if alpha is None else unit_alpha(_cover(np.rint(alpha * 255).astype(np.uint8), size)),
+            pixels=cover(self.pixels, size),
+            alpha=None if alpha is None else cover(alpha, size),
         )
 
 
@@ -122,13 +122,3 @@ def _read_alpha(file: Path) -> NDArray[np.uint8]:
     if (photo.pixels != grey[..., None]).any():
         raise MediaError(f"{file} is a colour picture without an alpha channel; an alpha is grey, or RGBA")
     return grey
-
-
-def _cover(plane: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    """Scale (H, W) or (H, W, C) to the least size that covers `size`, and cut its middle out; contiguous."""
-    height, width = plane.shape[:2]
-    scale = max(size[0] / height, size[1] / width)
-    covering = (max(size[0], round(height * scale)), max(size[1], round(width * scale)))
-    scaled = geometry.shrink(plane, covering) if scale < 1 else geometry.enlarge(plane, covering)
-    top, left = (covering[0] - size[0]) // 2, (covering[1] - size[1]) // 2
-    return np.ascontiguousarray(scaled[top : top + size[0], left : left + size[1]])
