@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from shm_deploy.errors import SpecError
-from shm_train.data.foreground import continue_colours
+from shm_train.data.foreground import continue_colours, per_channel
 from shm_train.data.samples import Picture
 
 Size = tuple[int, int]  # (height, width)
@@ -31,6 +31,9 @@ class AugmentConfig:
     blurred_background: float = 0.35
     gain: tuple[float, float] = (0.6, 1.5)
     gamma: tuple[float, float] = (0.65, 1.5)
+    colour: tuple[float, float] = (0.88, 1.12)  # gain of each channel by itself
+    contrast: tuple[float, float] = (0.8, 1.15)
+    offset: float = 8.0  # [levels], largest, up or down
     low_light: float = 0.08
     grey: float = 0.03
     noise: float = 0.3
@@ -41,6 +44,10 @@ class AugmentConfig:
         for name in ("flip", "second_person", "blurred_background", "low_light", "grey", "noise", "blur", "jpeg"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SpecError(f"got {name} {getattr(self, name)}; a probability in 0..1 is wanted")
+        for name in ("aspect", "crop", "figure", "gain", "gamma", "colour", "contrast"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise SpecError(f"got {name} {(low, high)}; a range of positive numbers, lowest first, is wanted")
 
 
 class Example(NamedTuple):
@@ -58,9 +65,9 @@ def photo_example(picture: Picture, canvas: Size, config: AugmentConfig, rng: Ge
     matrix = _crop(picture, canvas, config, rng)
     image = _warp(picture.image, matrix, canvas, cv2.BORDER_REFLECT_101)
     foreground = _warp(picture.foreground, matrix, canvas, cv2.BORDER_REFLECT_101)
-    alpha = _warp(picture.alpha, matrix, canvas, cv2.BORDER_REFLECT_101).astype(np.float32) / 255
+    alpha = _warp(picture.alpha, matrix, canvas, cv2.BORDER_REFLECT_101) / np.float32(255)
     sure = _warp(picture.sure, matrix, canvas, cv2.BORDER_REFLECT_101)
-    background = continue_colours(image, np.clip(1 - alpha * 8, 0, 1))
+    background = continue_colours(image, np.clip(1 - alpha * 8, 0, 1, dtype=np.float32))
     image, foreground, background = _same_light((image, foreground, background), config, rng)
     return Example(_camera(image, config, rng), foreground, background, alpha, (sure > 250).astype(np.float32))
 
@@ -76,25 +83,41 @@ def empty_example(ground: Picture, canvas: Size, config: AugmentConfig, rng: Gen
 def composed_example(
     people: list[Picture], ground: Picture, canvas: Size, config: AugmentConfig, rng: Generator
 ) -> Example:
-    """People, one over the other, over another background. Source: Chen et al. 2018, section 3.2."""
+    """People, the later over the earlier, over another background.
+
+    Before the camera's faults, `image` is alpha F + (1 - alpha) B, rounded.
+
+    Source: Chen et al. 2018, Eq. 1 and section 3.
+    """
     background = _ground(ground, canvas, config, rng)
     (background,) = _same_light((background,), config, rng)
-    foreground = background.astype(np.float32)
-    alpha = np.zeros(canvas, np.float32)
-    for person in people:
-        matrix = _placement(person, canvas, config, rng)
-        (colours,) = _same_light((person.foreground,), config, rng)
-        colours = _warp(colours, matrix, canvas, cv2.BORDER_REPLICATE).astype(np.float32)
-        over = _warp(person.alpha, matrix, canvas, cv2.BORDER_CONSTANT).astype(np.float32) / 255
+    foreground, alpha = _figure(people[0], canvas, config, rng)
+    for person in people[1:]:
+        colours, over = _figure(person, canvas, config, rng)
         joint = over + alpha * (1 - over)
-        share = (over / np.maximum(joint, 1e-6))[..., None]
-        foreground = np.where(joint[..., None] > 0, share * colours + (1 - share) * foreground, colours)
+        foreground = _blend(colours, foreground, np.where(joint > 0, over / np.maximum(joint, 1e-6), 1))
         alpha = joint
-    weight = alpha[..., None]
-    image = (weight * foreground + (1 - weight) * background + 0.5).astype(np.uint8)
-    colours = (foreground + 0.5).astype(np.uint8)
-    image, colours, background = _same_light((image, colours, background), config, rng)
-    return Example(_camera(image, config, rng), colours, background, alpha, np.ones_like(alpha))
+    foreground, background = _same_light((foreground, background), config, rng)
+    image = _blend(foreground, background, alpha)
+    return Example(_camera(image, config, rng), foreground, background, alpha, np.ones_like(alpha))
+
+
+def _figure(
+    person: Picture, canvas: Size, config: AugmentConfig, rng: Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Colours (H, W, 3) and alpha (H, W) in 0..1 of one person, placed on the canvas."""
+    matrix = _placement(person, canvas, config, rng)
+    (colours,) = _same_light((person.foreground,), config, rng)
+    colours = _warp(colours, matrix, canvas, cv2.BORDER_REPLICATE)
+    return colours, _warp(person.alpha, matrix, canvas, cv2.BORDER_CONSTANT) / np.float32(255)
+
+
+def _blend(over: NDArray[np.uint8], under: NDArray[np.uint8], weight: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """weight * over + (1 - weight) * under, rounded; (H, W, 3) and (H, W)."""
+    mixed = under.astype(np.float32)
+    mixed += per_channel(weight) * (over - mixed)
+    mixed += 0.5
+    return mixed.astype(np.uint8)
 
 
 def _crop(picture: Picture, canvas: Size, config: AugmentConfig, rng: Generator) -> NDArray[np.float64]:
@@ -141,7 +164,7 @@ def _placement(person: Picture, canvas: Size, config: AugmentConfig, rng: Genera
     figure_width, figure_height = (right - left) * scale_x, (bottom - top) * scale_y
     x = rng.uniform(-0.35 * figure_width, canvas[1] - 0.65 * figure_width)
     if cut_left and cut_right:
-        x = rng.uniform(canvas[1] - figure_width, 0)
+        x = rng.uniform(min(0.0, canvas[1] - figure_width), 0)
     elif cut_left:
         x = -rng.uniform(0, 0.3) * figure_width
     elif cut_right:
@@ -192,17 +215,16 @@ def _same_light(
     gain = np.exp(rng.uniform(*np.log(config.gain)))
     if rng.random() < config.low_light:
         gain *= rng.uniform(0.15, 0.5)
-    colour = rng.uniform(0.88, 1.12, (1, 3))
-    contrast = rng.uniform(0.8, 1.15)
-    curve = ((level**gamma * gain * colour) - 0.5) * contrast + 0.5 * contrast
-    table = np.clip(curve * 255 + rng.uniform(-8, 8), 0, 255).astype(np.uint8).reshape(1, 256, 3)
+    colour = rng.uniform(*config.colour, (1, 3))
+    contrast = rng.uniform(*config.contrast)
+    curve = ((level**gamma * gain * colour) - 0.5) * contrast + 0.5
+    offset = rng.uniform(-config.offset, config.offset)
+    table = np.clip(curve * 255 + offset + 0.5, 0, 255).astype(np.uint8).reshape(1, 256, 3)
     grey = rng.random() < config.grey
     changed = []
     for image in images:
-        image = cv2.LUT(image, table)
-        if grey:
-            image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        changed.append(image)
+        lit = cv2.LUT(image, table)
+        changed.append(cv2.cvtColor(cv2.cvtColor(lit, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB) if grey else lit)
     return tuple(changed)
 
 
@@ -211,10 +233,18 @@ def _camera(image: NDArray[np.uint8], config: AugmentConfig, rng: Generator) -> 
     if rng.random() < config.blur:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.0))
     if rng.random() < config.noise:
-        deviation = rng.uniform(2, 14)
-        noise = rng.standard_normal(image.shape, np.float32) * deviation
-        image = np.clip(image + noise + 0.5, 0, 255).astype(np.uint8)
+        image = _with_noise(image, rng.uniform(2, 14), rng)
     if rng.random() < config.jpeg:
-        _, stream = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 92))])
-        image = cv2.imdecode(stream, cv2.IMREAD_COLOR)
+        options = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 92))]
+        _, stream = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+        image = cv2.cvtColor(cv2.imdecode(stream, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     return image
+
+
+def _with_noise(image: NDArray[np.uint8], deviation: float, rng: Generator) -> NDArray[np.uint8]:
+    """Add normal noise; by OpenCV's generator, seeded from `rng`, which is four times as fast as numpy's."""
+    height, width, channels = image.shape
+    noise = np.empty((height, width * channels), np.int16)  # one channel, or randn treats channels differently
+    cv2.setRNGSeed(int(rng.integers(2**31)))
+    cv2.randn(noise, 0, deviation)
+    return cv2.add(image.reshape(noise.shape), noise, dtype=cv2.CV_8U).reshape(image.shape)
