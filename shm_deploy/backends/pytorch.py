@@ -57,7 +57,8 @@ class PyTorchBackend:
         return self._graph
 
     def _infer(self, module: torch.nn.Module, *arrays: NDArray[Any]) -> list[NDArray[Any]]:
-        tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(self._device) for array in arrays]
+        # PyTorch has no read-only tensors: those arrays are copied.
+        tensors = [torch.from_numpy(np.require(array, requirements=("C", "W"))).to(self._device) for array in arrays]
         try:
             with torch.inference_mode():
                 outputs: Tensor | tuple[Tensor, ...] = module(*tensors)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from shm_deploy import spec
+from shm_deploy.sidecar import sidecar_path, write_sidecar
 from tests.deploy.fakes import FakeBackend, FakeParts
+from tests.deploy.sidecars import golden_of, sidecar_of
 
 FRAME = ["N", "H", "W", 3]
 PLANES = ["N", 3, "H", "W"]
@@ -75,6 +79,48 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         outputs={spec.ALPHA: (TensorProto.FLOAT, PLANE)},
     )
     return folder / "shm.onnx"
+
+
+@pytest.fixture(scope="session")
+def portrait() -> NDArray[np.uint8]:
+    """A photograph, (512, 512, 3) RGB."""
+    import cv2
+
+    image = cv2.imread(str(Path(__file__).parents[2] / "docs" / "images" / "astronaut.jpg"))
+    return np.ascontiguousarray(image[..., ::-1])
+
+
+@pytest.fixture(scope="session")
+def live_folder(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8]) -> Path:
+    """A `live` network with the activations of photographs, as ONNX with a sidecar: a minute, so for slow tests.
+
+    `live.pt`, `shm.onnx`, `shm.fp16.onnx`, the parts and `shm.json`, whose golden alpha is PyTorch's.
+    """
+    import torch
+
+    from shm_deploy.export.calibrate import calibrate
+    from shm_deploy.export.fold import fold
+    from shm_deploy.export.graphs import make_graphs
+    from shm_deploy.export.photographs import load_photographs
+    from shm_train.checkpoint import Checkpoint, save_checkpoint
+    from shm_train.networks import FrameGraph, LiveConfig, SemanticHumanMatting
+
+    folder = tmp_path_factory.mktemp("live")
+    torch.manual_seed(0)
+    network = calibrate(SemanticHumanMatting(LiveConfig()), [photograph.image for photograph in load_photographs()])
+    checkpoint = folder / "live.pt"
+    save_checkpoint(checkpoint, Checkpoint(config=network.config, weights=network.state_dict()))
+    graphs = make_graphs(fold(network), opset=spec.OPSET, joined=True, fp16=True, tell=lambda detail: None)
+    files = {spec.PARTS[role]: part for role, part in graphs.parts.items()}
+    for name, graph in {**files, "shm.onnx": graphs.joined, "shm.fp16.onnx": graphs.joined_fp16}.items():
+        onnx.save(graph, folder / name)
+    image = np.ascontiguousarray(portrait[64:192, 128:288])
+    with torch.inference_mode():
+        alpha, _ = FrameGraph(network)(torch.from_numpy(image[None]))
+    model = folder / "shm.onnx"
+    golden = golden_of(image, alpha[0].numpy())
+    write_sidecar(sidecar_path(model), sidecar_of(model, golden=golden, checkpoint=checkpoint))
+    return folder
 
 
 def _save(

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from shm_deploy import spec
 from shm_deploy.sidecar import EngineRecord, FileRecord, GoldenImage, Sidecar, png_to_text, record_file
 
-ROLES = {"shm.onnx": "joined", "shm.plan": "plan", **{file: role for role, file in spec.PARTS.items()}}
+ROLES = {"shm.onnx": "joined", "shm.fp16.onnx": "joined_fp16", "shm.plan": "plan"} | {
+    file: role for role, file in spec.PARTS.items()
+}
 
 
 def sidecar_of(

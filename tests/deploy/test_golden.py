@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from shm_deploy.backends import BackendName
 from shm_deploy.errors import ArtifactError
 from shm_deploy.golden import check_golden
 from shm_deploy.matter import Matter
@@ -60,3 +61,11 @@ def test_model_is_checked_when_it_is_opened(tiny_model: Path, tmp_path: Path, im
     write_sidecar(sidecar_path(model), sidecar_of(model, golden=golden_of(image, image[..., 1])))
     with pytest.raises(ArtifactError, match="golden image came out different"):
         Matter(model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_live_network_passes_its_golden_image(backend: BackendName, live_folder: Path) -> None:
+    """The alpha in the sidecar is PyTorch's."""
+    with Matter(live_folder / "shm.onnx", "cpu", backend=backend) as matter:
+        assert matter.info().golden_checked

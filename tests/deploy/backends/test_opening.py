@@ -1,0 +1,89 @@
+"""Which backend opens a file, and what is said where none can."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shm_deploy.artifacts import find_model
+from shm_deploy.backends import open_backend
+from shm_deploy.backends.opening import BackendName, runtime_of
+from shm_deploy.errors import BackendUnavailable, SpecError
+from shm_deploy.matter import Matter
+
+
+def test_file_chooses_its_backend(tiny_model: Path) -> None:
+    """Unless another is asked for that reads it too."""
+    model = find_model(tiny_model)
+    assert runtime_of(model, "auto") == "onnxruntime"
+    assert runtime_of(model, "openvino") == "openvino"
+
+
+@pytest.mark.parametrize("backend", ["pytorch", "tensorrt", "onnx"])
+def test_backend_that_does_not_read_the_file_is_refused(backend: BackendName, tiny_model: Path) -> None:
+    """Those that do are named."""
+    with pytest.raises(SpecError, match="wanted 'auto' or onnxruntime or openvino"):
+        open_backend(find_model(tiny_model), backend=backend)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "CUDA", ""])
+def test_unknown_device_is_refused(device: str, tiny_model: Path) -> None:
+    """The known ones are named."""
+    with pytest.raises(SpecError, match="'auto', 'cpu', 'cuda' or 'cuda:N'"):
+        Matter(tiny_model, device)
+
+
+@pytest.mark.parametrize("threads", [0, -2])
+def test_threads_below_one_are_refused(threads: int, tiny_model: Path) -> None:
+    """Zero is ONNX Runtime's word for something else."""
+    with pytest.raises(SpecError, match="threads"):
+        Matter(tiny_model, threads=threads)
+
+
+def test_openvino_has_no_cuda(tiny_model: Path) -> None:
+    """It is not run on the CPU instead."""
+    pytest.importorskip("openvino", reason="extra [openvino] is not installed")
+    with pytest.raises(BackendUnavailable, match="no CUDA"):
+        Matter(tiny_model, "cuda", backend="openvino")
+
+
+def test_cuda_never_becomes_the_cpu(tiny_model: Path) -> None:
+    """The wheel without CUDA says so, with the line that installs the other."""
+    onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    with pytest.raises(BackendUnavailable, match=r"asked for cuda:1.*semantic-human-matting\[gpu\]"):
+        Matter(tiny_model, "cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("module", "backend", "extra"), [("onnxruntime", "auto", "cpu"), ("openvino", "openvino", "openvino")]
+)
+def test_missing_package_names_its_extra(module: str, backend: str, extra: str, tiny_model: Path) -> None:
+    """As on a machine where it is not installed."""
+    code = (
+        "import sys\n"
+        f"sys.modules[{module!r}] = None\n"
+        "from shm_deploy import BackendUnavailable, Matter\n"
+        "try:\n"
+        f"    Matter({str(tiny_model)!r}, backend={backend!r})\n"
+        "except BackendUnavailable as error:\n"
+        "    print(error)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert f"pip install 'semantic-human-matting[{extra}]'" in result.stdout
+
+
+def test_opening_an_onnx_file_imports_no_other_runtime(tiny_model: Path) -> None:
+    """An application pays for what it uses."""
+    code = (
+        "import sys\n"
+        "from shm_deploy import Matter\n"
+        f"Matter({str(tiny_model)!r})\n"
+        "assert 'onnxruntime' in sys.modules\n"
+        "assert not {'torch', 'openvino', 'tensorrt', 'tensorrt_rtx', 'cuda', 'PIL', 'cv2'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
