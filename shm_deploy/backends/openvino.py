@@ -84,8 +84,9 @@ class _Graph:
             raise BackendUnavailable(
                 f"asked for {device}, OpenVINO has no CUDA: use backend='onnxruntime', or device='cpu'"
             )
+        core = ov.Core()
         try:
-            network = ov.Core().read_model(str(model))
+            network = core.read_model(str(model))
         except RuntimeError as error:
             raise ArtifactError(
                 f"{model} can't be read as an ONNX model: it is truncated or foreign; copy or export it again"
@@ -96,7 +97,7 @@ class _Graph:
             "INFERENCE_PRECISION_HINT": "f32",  # the default is bfloat16 on CPUs that have it
         }
         try:
-            self._compiled: Any = ov.Core().compile_model(network, "CPU", options)
+            self._compiled: Any = core.compile_model(network, "CPU", options)
         except RuntimeError as error:
             raise BackendError(f"OpenVINO failed to compile {model}: {error}") from error
         self.inputs = _signature(self._compiled.inputs)
