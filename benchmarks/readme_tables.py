@@ -100,24 +100,30 @@ def cold_start_table(record: Record) -> str:
 
 
 def parity_table(record: Record) -> str:
-    """ONNX Runtime against PyTorch: one line per model and size, the worst numbers in it."""
-    rows = [
-        [
-            f"{model['variant']}, {model['precision'].upper()}",
-            f"{joined['width']}×{joined['height']}",
-            _power(parts["difference"]["mean"]),
-            _power(parts["difference"]["p999"]),
-            _power(joined["difference"]["mean"]),
-            f"{joined['difference']['p999'] * 255:.2f}",
-            f"{joined['difference']['maximum'] * 255:.0f}",
-            str(parts["difference"]["num_nan"] + joined["difference"]["num_nan"]),
-        ]
-        for model in record["models"]
-        for joined, parts in zip(model["joined"], model["parts"], strict=True)
+    """ONNX Runtime against PyTorch: one line per network, the worst of all its sizes."""
+    rows = [_parity_cells(model) for model in record["models"]]
+    heading = ["network", "sizes", "mean, float", "p99.9, float", "mean, bytes", "p99.9 /255", "max /255", "NaN"]
+    note = (
+        "The worst |Δα| of any size between ONNX Runtime and PyTorch; float: the parts, bytes: the joined graph with "
+        "its 8-bit output. Every size and the four metrics: benchmarks/results/parity.json."
+    )
+    origins = [f"{model['variant']}: {_origin({**model, 'device': record['device']})}" for model in record["models"]]
+    return "\n".join([_table(heading, rows), "", " ".join([note, *origins])])
+
+
+def _parity_cells(model: Record) -> list[str]:
+    joined, parts = ([row["difference"] for row in model[way]] for way in ("joined", "parts"))
+    first, last = model["joined"][0], model["joined"][-1]
+    return [
+        f"{model['variant']}, {model['precision'].upper()}",
+        f"{len(joined)}, {first['width']}×{first['height']} … {last['width']}×{last['height']}",
+        _power(max(row["mean"] for row in parts)),
+        _power(max(row["p999"] for row in parts)),
+        _power(max(row["mean"] for row in joined)),
+        f"{max(row['p999'] for row in joined) * 255:.2f}",
+        f"{max(row['maximum'] for row in joined) * 255:.0f}",
+        str(sum(row["num_nan"] for row in (*parts, *joined))),
     ]
-    heading = ["network", "size", "mean, float", "p99.9, float", "mean, bytes", "p99.9 /255", "max /255", "NaN"]
-    note = "|Δα| between ONNX Runtime and PyTorch; float: the parts, bytes: the joined graph with its 8-bit output."
-    return "\n".join([_table(heading, rows), "", f"{note} {_origin(record)}"])
 
 
 def gpu_table(record: Record) -> str:
