@@ -35,7 +35,8 @@ def load_encoder(network: SemanticHumanMatting, path: Path) -> str:
         part, encoder, converted = "mnet.encoder", _find(network, "mnet", "encoder"), _vgg(weights)
     else:
         raise ArtifactError(
-            f"{path} holds {sorted(weights)[:3]}...; wanted are ImageNet weights of EfficientNet-Lite0, ResNet-50 or VGG-16-BN"
+            f"{path} holds {sorted(weights)[:3]}...; "
+            "wanted are ImageNet weights of EfficientNet-Lite0, ResNet-50 or VGG-16-BN"
         )
     if encoder is None:
         raise ArtifactError(f"{path} is for another network: {network.config.variant} has no {part}")

@@ -22,10 +22,10 @@ def validate(network: nn.Module, batches: Iterable[dict[str, Tensor]], sheet: Pa
     Sorts: `soft` has exact edges, `photo` is all else with people, `empty` has nobody in it. Unsure pixels don't count.
 
     Returns:
-        `soft_sad`, `soft_mse`, `photo_sad`, `photo_mse`, `photo_iou` (0..1), `empty_mean`, as far as such examples came.
+        `soft_sad`, `soft_mse`, `soft_iou` (0..1), the same for `photo`, and `empty_mean`, as far as such examples came.
     """
     values = defaultdict(list)
-    rows = []
+    rows: list[NDArray[np.uint8]] = []
     for batch in batches:
         result = network(batch["image"])
         for index in range(len(batch["image"])):

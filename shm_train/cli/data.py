@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from shm_deploy.errors import MatteError
-from shm_train.data.pack import PackConfig, find_jobs, pack, unpack_labels
+from shm_deploy.errors import MatteError, SpecError
+from shm_train.data.layout import find_jobs, unpack_labels
+from shm_train.data.pack import PackConfig, pack
 from shm_train.data.samples import Pack
 
 REJECTED_FILE = "rejected.json"
@@ -32,20 +33,25 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     packing = commands.add_parser("pack", help="turn folders of pictures into a pack for training")
     packing.add_argument("data", type=Path, help="folder with people/ masks/ rgba/ rgba_video/ backgrounds/, by source")
-    packing.add_argument("out", type=Path, help="the pack's folder")
-    packing.add_argument("--labels", type=Path, required=True, help="folder of teacher labels, by source")
-    packing.add_argument("--label-tars", type=Path, nargs="*", default=[], help="tars to unpack to --labels first")
+    packing.add_argument("out", type=Path, help="the pack's folder, new or empty")
+    packing.add_argument("--labels", type=Path, help="folder of teachers' labels, by source")
+    packing.add_argument("--label-tars", type=Path, nargs="+", default=[], help="tars to unpack to --labels first")
     packing.add_argument("--longest-side", type=int, default=PackConfig.longest_side, metavar="PX")
-    packing.add_argument("--frame-step", type=int, default=PackConfig.frame_step, metavar="N")
-    packing.add_argument("--workers", type=int, default=2)
+    packing.add_argument("--frame-step", type=int, default=10, metavar="N", help="take every n-th frame of a clip")
+    packing.add_argument("--workers", type=int, default=2, help="processes")
     packing.set_defaults(run=_pack)
     return parser
 
 
 def _pack(args: argparse.Namespace) -> None:
-    config = PackConfig(longest_side=args.longest_side, frame_step=args.frame_step)
-    unpack_labels(args.label_tars, args.labels)
-    jobs = find_jobs(args.data, args.labels, config.frame_step)
+    config = PackConfig(longest_side=args.longest_side)
+    if args.frame_step < 1:
+        raise SpecError(f"got --frame-step {args.frame_step}; at least 1 is wanted")
+    if args.label_tars:
+        if args.labels is None:
+            raise SpecError("got --label-tars without --labels; say where to unpack them")
+        unpack_labels(args.label_tars, args.labels)
+    jobs = find_jobs(args.data, args.labels, args.frame_step)
 
     def done(count: int) -> None:
         if count % 100 == 0 or count == len(jobs):

@@ -65,7 +65,7 @@ def photo_example(picture: Picture, canvas: Size, config: AugmentConfig, rng: Ge
     matrix = _crop(picture, canvas, config, rng)
     image = _warp(picture.image, matrix, canvas, cv2.BORDER_REFLECT_101)
     foreground = _warp(picture.foreground, matrix, canvas, cv2.BORDER_REFLECT_101)
-    alpha = _warp(picture.alpha, matrix, canvas, cv2.BORDER_REFLECT_101) / np.float32(255)
+    alpha = np.divide(_warp(picture.alpha, matrix, canvas, cv2.BORDER_REFLECT_101), 255, dtype=np.float32)
     sure = _warp(picture.sure, matrix, canvas, cv2.BORDER_REFLECT_101)
     background = continue_colours(image, np.clip(1 - alpha * 8, 0, 1, dtype=np.float32))
     image, foreground, background = _same_light((image, foreground, background), config, rng)
@@ -109,7 +109,8 @@ def _figure(
     matrix = _placement(person, canvas, config, rng)
     (colours,) = _same_light((person.foreground,), config, rng)
     colours = _warp(colours, matrix, canvas, cv2.BORDER_REPLICATE)
-    return colours, _warp(person.alpha, matrix, canvas, cv2.BORDER_CONSTANT) / np.float32(255)
+    alpha = np.divide(_warp(person.alpha, matrix, canvas, cv2.BORDER_CONSTANT), 255, dtype=np.float32)
+    return colours, alpha
 
 
 def _blend(over: NDArray[np.uint8], under: NDArray[np.uint8], weight: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -1,10 +1,8 @@
-"""From folders of pictures to a pack. One function per layout; each yields samples with their arrays."""
+"""From listed pictures to a pack: read, judged, shrunk, given foreground colours, written and split."""
 
 from __future__ import annotations
 
-import logging
-import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from shm_deploy.errors import SpecError
-from shm_train.data.foreground import continue_colours
+from shm_deploy.errors import MediaError, SpecError
+from shm_train.data.foreground import continue_colours, estimate_foreground, shrink_colours
 from shm_train.data.labels import LabelRules, fuse, judge
+from shm_train.data.layout import Job, Label
 from shm_train.data.samples import SAMPLES_FOLDER, Kind, Sample, write_index
 from shm_train.data.split import difference_hashes, is_held_out, near_duplicates
 
-logger = logging.getLogger(__name__)
-
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 UNSURE_RADIUS = 0.015  # of a hard mask's edge, of the longest side
+FLICKER = 0.02  # what teachers are off by where they mean 0 or 1
+
+Hashes = tuple[tuple[int, int], tuple[int, int]]  # upright, mirrored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,109 +31,49 @@ class PackConfig:
 
     longest_side: int = 640  # [px]
     jpeg_quality: int = 93
-    frame_step: int = 10  # every n-th frame of a clip of cut-outs
     rules: LabelRules = field(default_factory=LabelRules)
 
     def __post_init__(self) -> None:
         if self.longest_side < 64:
             raise SpecError(f"got longest_side {self.longest_side}; at least 64 pixels are wanted")
-        if self.frame_step < 1:
-            raise SpecError(f"got frame_step {self.frame_step}; at least 1 is wanted")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture that is to become a sample."""
-
-    key: str
-    source: str
-    kind: Kind
-    picture: Path
-    person: str = ""  # split by this name instead of by near-duplicates
-    mask: Path | None = None
-    label: Path | None = None  # path without suffix of a teacher's files
-
-
-def find_jobs(data: Path, labels: Path, frame_step: int) -> list[Job]:
-    """List everything in a folder laid out as `people/ masks/ rgba/ rgba_video/ backgrounds/`, each by source.
-
-    Photographs with neither label nor mask are left out: they say nothing, least of all "nobody there".
-    """
-    jobs = []
-    for path in _pictures(data / "rgba"):
-        source = path.parent.name
-        person = f"{source}/{path.stem[:3]}" if source == "london" else ""
-        jobs.append(Job(_key(source, path.stem), source, "cutout", path, person))
-    for path in _pictures(data / "rgba_video"):
-        if int(path.stem) % frame_step:
-            continue
-        clip, source = path.parent.name, path.parent.parent.name
-        person = f"{source}/{clip.split('_')[0]}"  # several clips of one person differ behind the underscore
-        jobs.append(Job(_key(source, f"{clip}-{path.stem}"), source, "cutout", path, person))
-    for path in _pictures(data / "backgrounds"):
-        jobs.append(Job(_key(path.parent.name, path.stem), path.parent.name, "background", path))
-    for path in _pictures(data / "people"):
-        source = path.parent.name
-        mask: Path | None = data / "masks" / source / f"{path.stem}.png"
-        if mask is not None and not mask.is_file():
-            mask = None
-        label = labels / source / path.stem
-        key = _key(source, path.stem)
-        if label.with_name(f"{label.name}.rvm.webp").is_file():
-            jobs.append(Job(key, source, "photo", path, "", mask, label))
-        elif mask is not None:
-            jobs.append(Job(key, source, "mask", path, "", mask))
-    return jobs
-
-
-def unpack_labels(tars: Sequence[Path], labels: Path) -> None:
-    """Unpack `<source>.tar` files of teacher labels to `labels/<source>/`; what is there already stays."""
-    for tar in tars:
-        folder = labels / tar.stem
-        folder.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(tar) as archive:
-            for member in archive.getmembers():
-                target = folder / Path(member.name).name
-                stream = archive.extractfile(member)
-                if stream is not None and not target.exists():
-                    target.write_bytes(stream.read())
 
 
 def pack(
     jobs: Sequence[Job], folder: Path, config: PackConfig, num_workers: int, done: Callable[[int], None]
 ) -> dict[str, str]:
-    """Write a pack; samples that are there already are kept.
+    """Write a pack.
 
     Args:
         jobs: what to pack.
-        folder: where to.
+        folder: where to; new or empty.
         config: how.
         num_workers: processes.
         done: called with the number of pictures done so far.
 
     Returns:
         The rejected keys, each with its reason.
+
+    Raises:
+        SpecError: the folder is not empty; a pack is made in one go, so that its split belongs together.
     """
-    (folder / SAMPLES_FOLDER).mkdir(parents=True, exist_ok=True)
+    if folder.exists() and any(folder.iterdir()):
+        raise SpecError(f"{folder} is not empty; give a new folder, or delete it first")
+    (folder / SAMPLES_FOLDER).mkdir(parents=True)
     outcomes: dict[str, _Outcome] = {}
     with ProcessPoolExecutor(num_workers) as pool:
         tasks = ((job, folder / SAMPLES_FOLDER, config) for job in jobs)
         for count, outcome in enumerate(pool.map(_pack_one, tasks, chunksize=8), start=1):
             outcomes[outcome.key] = outcome
             done(count)
-    groups = near_duplicates({job.key: outcomes[job.key].hashes for job in jobs if not job.person})
+    hashes = {job.key: found for job in jobs if not job.person and (found := outcomes[job.key].hashes) is not None}
+    groups = near_duplicates(hashes)
     samples = []
     for job in jobs:
-        if outcomes[job.key].rejected is None:
+        outcome = outcomes[job.key]
+        if outcome.rejected is None:
             group = job.person or groups[job.key]
             samples.append(
-                Sample(
-                    key=job.key,
-                    source=job.source,
-                    kind=outcomes[job.key].kind,
-                    group=group,
-                    held_out=is_held_out(group),
-                )
+                Sample(key=job.key, source=job.source, kind=outcome.kind, group=group, held_out=is_held_out(group))
             )
     write_index(folder, samples)
     return {key: outcome.rejected for key, outcome in outcomes.items() if outcome.rejected is not None}
@@ -144,78 +83,70 @@ def pack(
 class _Outcome:
     key: str
     kind: Kind
-    hashes: tuple[tuple[int, int], tuple[int, int]]  # upright, mirrored
+    hashes: Hashes | None  # None: unreadable
     rejected: str | None = None
 
 
 def _pack_one(task: tuple[Job, Path, PackConfig]) -> _Outcome:
     job, folder, config = task
     cv2.setNumThreads(1)
-    rgba = _read(job.picture, config.longest_side)
-    image = np.ascontiguousarray(rgba[..., :3])
+    try:
+        pixels = _read(job.picture)
+    except OSError as error:
+        return _Outcome(job.key, job.kind, None, f"unreadable: {error}")
+    size = _stored_size((pixels.shape[0], pixels.shape[1]), config.longest_side)
+    image = _shrink(np.ascontiguousarray(pixels[..., :3]), size)
     hashes = (difference_hashes(image), difference_hashes(np.ascontiguousarray(image[:, ::-1])))
     stem = folder / job.key
+    kind, rejected = job.kind, None
     match job.kind:
         case "background":
             _write(stem, ".jpg", image, config)
         case "cutout":
-            alpha = rgba[..., 3]
-            if alpha.max() < 128:
-                return _Outcome(job.key, job.kind, hashes, "empty alpha")
-            weight = np.clip(alpha.astype(np.float32) / 64, 0, 1)
-            _write(stem, ".jpg", continue_colours(image, weight), config)
-            _write(stem, ".png", alpha, config)
+            rejected = _pack_cutout(pixels, size, stem, config)
         case "photo":
-            return _pack_photo(job, image, hashes, stem, config)
+            rejected = _pack_photo(job, image, stem, config)
+            if rejected is not None and job.mask is not None:
+                kind, rejected = "mask", None
+                _pack_mask(job.mask, image, stem, config)
         case "mask":
-            _pack_mask(job, image, stem, config)
-    return _Outcome(job.key, job.kind, hashes)
+            assert job.mask is not None
+            _pack_mask(job.mask, image, stem, config)
+    return _Outcome(job.key, kind, hashes, rejected)
 
 
-def _pack_photo(
-    job: Job,
-    image: NDArray[np.uint8],
-    hashes: tuple[tuple[int, int], tuple[int, int]],
-    stem: Path,
-    config: PackConfig,
-) -> _Outcome:
+def _pack_cutout(pixels: NDArray[np.uint8], size: tuple[int, int], stem: Path, config: PackConfig) -> str | None:
+    """Write foreground colours and alpha, or say why not."""
+    if pixels.shape[2] != 4:
+        return "no alpha channel"
+    colours, alpha = np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])
+    colours = continue_colours(colours, np.minimum(alpha / np.float32(64), 1))
+    if size != alpha.shape:
+        colours, alpha = shrink_colours(colours, alpha, size)
+    if alpha.max() < 128:
+        return "empty alpha"
+    _write(stem, ".jpg", colours, config)
+    _write(stem, ".png", alpha, config)
+    return None
+
+
+def _pack_photo(job: Job, image: NDArray[np.uint8], stem: Path, config: PackConfig) -> str | None:
+    """Write the photo, its foreground colours and the teachers' alpha, or say why not."""
     assert job.label is not None
-    size = (image.shape[1], image.shape[0])
-    alpha = _read_matte(job.label.with_name(f"{job.label.name}.rvm.webp"), size)
-    detail = job.label.with_name(f"{job.label.name}.isnet.webp")
-    if detail.is_file():
-        # The mean of the two has the best measured error: RVM draws edges softer, the fused one finer.
-        alpha = (alpha + fuse(alpha, _read_matte(detail, size))) / 2
-    classes = cv2.imread(str(job.label.with_name(f"{job.label.name}.classes.png")), cv2.IMREAD_GRAYSCALE)
-    person = cv2.resize((classes > 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    size = (image.shape[0], image.shape[1])
+    alpha, person = _read_label(job.label, size)
     mask = None if job.mask is None else _read_matte(job.mask, size) > 0.5
     reason = judge(alpha, person, mask, config.rules)
-    if reason is not None:
-        if job.mask is None:
-            return _Outcome(job.key, job.kind, hashes, reason)
-        _pack_mask(job, image, stem, config)
-        return _Outcome(job.key, "mask", hashes)
-    alpha = np.clip((alpha - 0.02) / 0.96, 0, 1)  # teachers flicker by a few levels where they mean 0 and 1
-    foreground = estimate_foreground(image, alpha)
-    _write(stem, ".jpg", image, config)
-    _write(stem, ".fg.jpg", foreground, config)
-    _write(stem, ".png", np.round(alpha * 255).astype(np.uint8), config)
-    return _Outcome(job.key, job.kind, hashes)
+    if reason is None:
+        alpha = np.clip((alpha - FLICKER) / (1 - 2 * FLICKER), 0, 1)
+        _write(stem, ".jpg", image, config)
+        _write(stem, ".fg.jpg", estimate_foreground(image, alpha), config)
+        _write(stem, ".png", np.round(alpha * 255).astype(np.uint8), config)
+    return reason
 
 
-def estimate_foreground(image: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Foreground colours (H, W, 3) uint8 by the multi-level estimator, continued outwards where alpha is 0."""
-    # Imported here: the first import compiles for a minute, and only this function needs it.
-    from pymatting.foreground.estimate_foreground_ml import estimate_foreground_ml
-
-    colours = estimate_foreground_ml(image.astype(np.float32) / 255, alpha.astype(np.float32))
-    colours = np.clip(colours * 255 + 0.5, 0, 255).astype(np.uint8)
-    return continue_colours(colours, np.clip(alpha * 4, 0, 1).astype(np.float32))
-
-
-def _pack_mask(job: Job, image: NDArray[np.uint8], stem: Path, config: PackConfig) -> None:
-    assert job.mask is not None
-    mask = np.where(_read_matte(job.mask, (image.shape[1], image.shape[0])) > 0.5, 255, 0).astype(np.uint8)
+def _pack_mask(path: Path, image: NDArray[np.uint8], stem: Path, config: PackConfig) -> None:
+    mask = np.where(_read_matte(path, (image.shape[0], image.shape[1])) > 0.5, 255, 0).astype(np.uint8)
     radius = max(2, round(UNSURE_RADIUS * max(mask.shape)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     sure = np.where(cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, disc) > 0, 0, 255).astype(np.uint8)
@@ -224,38 +155,48 @@ def _pack_mask(job: Job, image: NDArray[np.uint8], stem: Path, config: PackConfi
     _write(stem, ".sure.png", sure, config)
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURE_SUFFIXES)
-
-
-def _key(source: str, stem: str) -> str:
-    return f"{source}-{stem}".replace(" ", "_")
-
-
-def _read(path: Path, longest_side: int) -> NDArray[np.uint8]:
-    """(H, W, 3 or 4) uint8, upright, at most `longest_side`."""
+def _read(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 4) uint8 where the picture has transparency, else (H, W, 3); upright."""
     with Image.open(path) as picture:
         upright = ImageOps.exif_transpose(picture)
-        pixels = np.asarray(upright.convert("RGBA" if upright.mode == "RGBA" else "RGB"))
-    height, width = pixels.shape[:2]
-    scale = longest_side / max(height, width)
-    if scale < 1:
-        size = (round(width * scale), round(height * scale))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return pixels
+        return np.asarray(upright.convert("RGBA" if upright.has_transparency_data else "RGB"))
+
+
+def _stored_size(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
+    scale = min(1.0, longest_side / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _shrink(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    if pixels.shape[:2] == size:
+        return pixels
+    return np.asarray(cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _read_label(label: Label, size: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """What the teachers say at `size` (height, width): alpha in 0..1, and where a segmenter sees a person."""
+    alpha = _read_matte(label.matte, size)
+    if label.detail is not None:
+        # The mean of the two has the best measured error: RVM draws edges softer, the fused one finer.
+        alpha = np.float32(0.5) * (alpha + fuse(alpha, _read_matte(label.detail, size)))
+    if label.classes is None:
+        return alpha, None
+    with Image.open(label.classes) as picture:
+        person = np.asarray(picture.convert("L")) > 0
+    return alpha, cv2.resize(person.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST) > 0
 
 
 def _read_matte(path: Path, size: tuple[int, int]) -> NDArray[np.float32]:
-    """(H, W) in 0..1 at `size` (width, height)."""
+    """(H, W) in 0..1 at `size` (height, width)."""
     with Image.open(path) as picture:
         matte = np.asarray(picture.convert("L"))
-    shrinks = matte.shape[1] > size[0]
-    resized = cv2.resize(matte, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return resized.astype(np.float32) / 255
+    shrinks = matte.shape[1] > size[1]
+    resized = cv2.resize(matte, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(resized, np.float32) / np.float32(255)
 
 
 def _write(stem: Path, suffix: str, pixels: NDArray[np.uint8], config: PackConfig) -> None:
-    ordered = pixels[..., ::-1] if pixels.ndim == 3 else pixels
+    ordered = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
     options = [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality] if suffix.endswith(".jpg") else []
     if not cv2.imwrite(str(stem.with_name(stem.name + suffix)), ordered, options):
-        raise OSError(f"can't write {stem}{suffix}: is the disk full?")
+        raise MediaError(f"can't write {stem}{suffix}: is the disk full?")

@@ -11,6 +11,7 @@ Layout::
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,14 +71,18 @@ class Pack:
         """
         self.folder = folder
         try:
-            record = json.loads((folder / INDEX_FILE).read_text())
+            text = (folder / INDEX_FILE).read_text()
         except FileNotFoundError as error:
             raise ArtifactError(f"no {INDEX_FILE} in {folder}: make the pack with shm-data pack") from error
-        if record["schema_version"] != SCHEMA_VERSION:
-            raise ArtifactError(
-                f"{folder} has schema version {record['schema_version']}, this library reads {SCHEMA_VERSION}: pack again"
-            )
+        try:
+            record = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ArtifactError(f"{folder / INDEX_FILE} is no readable JSON ({error}): pack again") from error
+        version = record.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise ArtifactError(f"{folder} has schema version {version!r}, wanted is {SCHEMA_VERSION}: pack again")
         self.samples = [Sample(**entry) for entry in record["samples"]]
+        self.digest = hashlib.sha256(text.encode()).hexdigest()  # of the index: which pictures, how split
 
     def of(self, kind: Kind, *, held_out: bool) -> list[Sample]:
         """The samples of one kind and one side of the split, in the index' order."""
@@ -113,11 +118,11 @@ def _read_rgb(path: Path) -> NDArray[np.uint8]:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise ArtifactError(f"{path} is missing or unreadable: pack again")
-    return np.ascontiguousarray(image[..., ::-1])
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _read_grey(path: Path) -> NDArray[np.uint8]:
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise ArtifactError(f"{path} is missing or unreadable: pack again")
-    return image
+    return np.asarray(image, np.uint8)
