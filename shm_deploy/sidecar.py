@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,7 @@ class Sidecar:
 
     schema_version: int = SCHEMA_VERSION
     variant: str
+    network: dict[str, Any]  # the config of the network, as its checkpoint has it
     created: str  # ISO 8601, UTC
     checkpoint: FileRecord | None
     files: dict[str, FileRecord]  # by role: joined, joined_fp16, plan, tnet, mnet, fusion
@@ -85,7 +86,6 @@ class Sidecar:
     engine: EngineRecord | None
     certificate: dict[str, Any]  # the parity table and the activation ranges, as export measured them
     golden: GoldenImage | None
-    notes: dict[str, Any] = field(default_factory=dict)
 
 
 def sidecar_path(model: Path) -> Path:
@@ -172,6 +172,7 @@ def _parse(record: dict[str, Any]) -> Sidecar:
     checkpoint = record["checkpoint"]
     return Sidecar(
         variant=record["variant"],
+        network=record["network"],
         created=record["created"],
         checkpoint=FileRecord(**checkpoint) if checkpoint else None,
         files={role: FileRecord(**entry) for role, entry in record["files"].items()},
@@ -180,7 +181,6 @@ def _parse(record: dict[str, Any]) -> Sidecar:
         engine=_parse_engine(engine) if engine else None,
         certificate=record["certificate"],
         golden=GoldenImage(**{**golden, "tolerance": spec.Tolerance(**golden["tolerance"])}) if golden else None,
-        notes=record["notes"],
     )
 
 

@@ -7,7 +7,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,6 +103,7 @@ def export_model(wanted: ExportSpec, report: Report) -> Exported:
                 engine = replace(engine, verified=not failures)
         sidecar = Sidecar(
             variant=checkpoint.config.variant,
+            network=asdict(checkpoint.config),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             checkpoint=_checkpoint_record(wanted),
             files={

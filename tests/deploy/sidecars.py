@@ -29,6 +29,7 @@ def sidecar_of(
     }
     return Sidecar(
         variant="live",
+        network={"variant": "live", "tnet_edge": 320},
         created="2026-11-22T00:00:00Z",
         checkpoint=record_file(checkpoint) if checkpoint else None,
         files=files,
