@@ -66,6 +66,11 @@ class OnnxRuntimeParts:
     def fusion(self, trimap: NDArray[np.float32], alpha_raw: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._run(self._files.fusion, spec.ALPHA, {spec.TRIMAP: trimap, spec.ALPHA_RAW: alpha_raw})
 
+    def facts(self) -> Facts:
+        with self._lock:
+            providers = {provider for session in self._sessions.values() for provider in session.get_providers()}
+        return Facts(providers=tuple(sorted(providers)), threads=thread_count(self._threads))
+
     def close(self) -> None:
         with self._lock:
             self._sessions.clear()

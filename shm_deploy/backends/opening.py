@@ -5,16 +5,17 @@ from __future__ import annotations
 import importlib
 from typing import Literal
 
+from shm_deploy import spec
 from shm_deploy.artifacts import Kind, ModelFile
 from shm_deploy.backends.protocol import Backend, Parts
 from shm_deploy.errors import BackendUnavailable, SpecError
 
-Runtime = Literal["onnxruntime", "openvino", "pytorch", "tensorrt"]
+Runtime = Literal["onnxruntime", "tiles", "openvino", "pytorch", "tensorrt"]
 BackendName = Literal["auto"] | Runtime
 
-# What reads a kind of file; "auto" takes the first.
+# What reads a kind of file; "auto" takes the first, or tiles where they apply.
 RUNTIMES: dict[Kind, tuple[Runtime, ...]] = {
-    "onnx": ("onnxruntime", "openvino"),
+    "onnx": ("onnxruntime", "tiles", "openvino"),
     "plan": ("tensorrt",),
     "checkpoint": ("pytorch",),
 }
@@ -29,19 +30,27 @@ def open_backend(
         model: from `find_model`.
         device: "auto", "cpu", "cuda" or "cuda:N"; what was asked for runs, or an error says why not.
         threads: CPU threads within one run; None for every CPU of this process.
-        backend: "auto" is ONNX Runtime for `.onnx`, TensorRT for `.plan`, PyTorch for `.pt`.
+        backend: "auto" is ONNX Runtime for `.onnx` (in tiles for a `live` one on a CPU), TensorRT for `.plan`,
+            PyTorch for `.pt`.
 
     Raises:
         SpecError: a backend that does not read this kind of file, or an unknown device.
         BackendUnavailable: its package or device is not there.
         ArtifactError: the file can't be read, or belongs to another version or GPU.
     """
-    match runtime_of(model, backend):
+    match runtime_of(model, backend, device):
         case "onnxruntime":
             _require("onnxruntime", "cpu")
             from shm_deploy.backends.onnxruntime import OnnxRuntimeBackend
 
             return OnnxRuntimeBackend(model.path, device, threads)
+        case "tiles":
+            edge, files = _tnet_edge(model), model.parts()
+            _require("onnxruntime", "cpu")
+            from shm_deploy.backends.onnxruntime import OnnxRuntimeParts
+            from shm_deploy.backends.tiles import TiledBackend
+
+            return TiledBackend(OnnxRuntimeParts(files, _on_cpu(device), threads), edge)
         case "openvino":
             _require("openvino", "openvino")
             from shm_deploy.backends.openvino import OpenVinoBackend
@@ -69,8 +78,8 @@ def open_parts(
     Raises:
         ArtifactError: also where a file beside the model is missing; the message names it.
     """
-    match runtime_of(model, backend):
-        case "onnxruntime" | "tensorrt":
+    match runtime_of(model, backend, device):
+        case "onnxruntime" | "tiles" | "tensorrt":
             files = model.parts()
             _require("onnxruntime", "cpu")
             from shm_deploy.backends.onnxruntime import OnnxRuntimeParts
@@ -89,7 +98,7 @@ def open_parts(
             return PyTorchBackend(model.path, device, threads)
 
 
-def runtime_of(model: ModelFile, backend: BackendName) -> Runtime:
+def runtime_of(model: ModelFile, backend: BackendName, device: str) -> Runtime:
     """Which backend runs this model.
 
     Raises:
@@ -97,10 +106,39 @@ def runtime_of(model: ModelFile, backend: BackendName) -> Runtime:
     """
     able = RUNTIMES[model.kind]
     if backend == "auto":
-        return able[0]
+        return "tiles" if _tiles_pay(model, device) else able[0]
     if backend not in able:
         raise SpecError(f"got backend {backend!r} for {model.path.name}; wanted 'auto' or {' or '.join(able)}")
     return backend
+
+
+def _tiles_pay(model: ModelFile, device: str) -> bool:
+    """Whether this is a `live` model with its parts, on a CPU; a GPU is faster in one piece."""
+    sidecar = model.sidecar
+    if model.kind != "onnx" or sidecar is None or "tnet_edge" not in sidecar.network:
+        return False
+    if not spec.PARTS.keys() <= sidecar.files.keys():
+        return False
+    if device != "auto":
+        return device == "cpu"
+    _require("onnxruntime", "cpu")
+    from onnxruntime import get_available_providers
+
+    return "CUDAExecutionProvider" not in get_available_providers()
+
+
+def _tnet_edge(model: ModelFile) -> int:
+    if model.sidecar is None or "tnet_edge" not in model.sidecar.network:
+        raise SpecError(
+            f"got backend 'tiles' for {model.path.name}; wanted a `live` model with its sidecar: use 'auto'"
+        )
+    return int(model.sidecar.network["tnet_edge"])
+
+
+def _on_cpu(device: str) -> str:
+    if device not in ("auto", "cpu"):
+        raise SpecError(f"got backend 'tiles' with device {device!r}; tiles are for the CPU: use backend='auto'")
+    return "cpu"
 
 
 def _require(module: str, extra: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ def sidecar_of(
     golden: GoldenImage | None = None,
     engine: EngineRecord | None = None,
     checkpoint: Path | None = None,
+    network: dict[str, Any] | None = None,
 ) -> Sidecar:
     """What export would write for the files beside `model`."""
     files: dict[str, FileRecord] = {
@@ -29,7 +31,7 @@ def sidecar_of(
     }
     return Sidecar(
         variant="live",
-        network={"variant": "live", "tnet_edge": 320},
+        network=network or {},
         created="2026-11-22T00:00:00Z",
         checkpoint=record_file(checkpoint) if checkpoint else None,
         files=files,

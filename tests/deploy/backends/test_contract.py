@@ -17,7 +17,12 @@ from shm_deploy.backends.protocol import Describes
 
 ONNX_RUNTIMES: tuple[BackendName, ...] = ("onnxruntime", "openvino")
 # The file of `live_folder` that each backend runs.
-LIVE_FILES: dict[BackendName, str] = {"onnxruntime": "shm.onnx", "openvino": "shm.onnx", "pytorch": "live.pt"}
+LIVE_FILES: dict[BackendName, str] = {
+    "onnxruntime": "shm.onnx",
+    "tiles": "shm.onnx",
+    "openvino": "shm.onnx",
+    "pytorch": "live.pt",
+}
 SIZES = [(1, 64, 64), (2, 65, 99), (1, 200, 333)]
 
 

@@ -2,30 +2,67 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from shm_deploy.artifacts import find_model
+from shm_deploy.artifacts import ModelFile, find_model
 from shm_deploy.backends import open_backend
 from shm_deploy.backends.opening import BackendName, runtime_of
 from shm_deploy.errors import BackendUnavailable, SpecError
 from shm_deploy.matter import Matter
+from shm_deploy.sidecar import sidecar_path, write_sidecar
+from tests.deploy.sidecars import sidecar_of
 
 
 def test_file_chooses_its_backend(tiny_model: Path) -> None:
     """Unless another is asked for that reads it too."""
     model = find_model(tiny_model)
-    assert runtime_of(model, "auto") == "onnxruntime"
-    assert runtime_of(model, "openvino") == "openvino"
+    assert runtime_of(model, "auto", "cpu") == "onnxruntime"
+    assert runtime_of(model, "openvino", "cpu") == "openvino"
+
+
+def live_model(model: Path, folder: Path, network: dict[str, Any]) -> ModelFile:
+    """The graphs of a model copied beside a sidecar that names its network."""
+    for file in model.parent.glob("*.onnx"):
+        shutil.copy(file, folder)
+    copied = folder / model.name
+    write_sidecar(sidecar_path(copied), sidecar_of(copied, network=network))
+    return find_model(copied)
+
+
+def test_live_runs_in_tiles_on_a_cpu(tiny_model: Path, tmp_path: Path) -> None:
+    """Its sidecar tells T-Net's budget; CUDA, or a word of the caller's, takes it in one piece."""
+    model = live_model(tiny_model, tmp_path, {"variant": "live", "tnet_edge": 320})
+    assert runtime_of(model, "auto", "cpu") == "tiles"
+    assert runtime_of(model, "auto", "cuda") == "onnxruntime"
+    assert runtime_of(model, "onnxruntime", "cpu") == "onnxruntime"
+    assert open_backend(model, device="cpu").name == "tiles"
+
+
+def test_paper_runs_in_one_piece(tiny_model: Path, tmp_path: Path) -> None:
+    """Its M-Net sees too far for tiles; asking for them is an error that says what to do."""
+    model = live_model(tiny_model, tmp_path, {"variant": "paper"})
+    assert runtime_of(model, "auto", "cpu") == "onnxruntime"
+    with pytest.raises(SpecError, match="wanted a `live` model"):
+        open_backend(model, device="cpu", backend="tiles")
+
+
+def test_tiles_are_for_the_cpu(tiny_model: Path, tmp_path: Path) -> None:
+    """Never the CPU where CUDA was asked for."""
+    model = live_model(tiny_model, tmp_path, {"variant": "live", "tnet_edge": 320})
+    with pytest.raises(SpecError, match="tiles are for the CPU"):
+        open_backend(model, device="cuda", backend="tiles")
 
 
 @pytest.mark.parametrize("backend", ["pytorch", "tensorrt", "onnx"])
 def test_backend_that_does_not_read_the_file_is_refused(backend: BackendName, tiny_model: Path) -> None:
     """Those that do are named."""
-    with pytest.raises(SpecError, match="wanted 'auto' or onnxruntime or openvino"):
+    with pytest.raises(SpecError, match="wanted 'auto' or onnxruntime or tiles or openvino"):
         open_backend(find_model(tiny_model), backend=backend)
 
 

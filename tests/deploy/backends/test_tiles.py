@@ -1,0 +1,101 @@
+"""Tiles: the same matte as in one piece, with less of M-Net."""
+
+import cv2
+import numpy as np
+import pytest
+
+from shm_deploy import spec
+from shm_deploy.backends.tiles import CORE, HALO, TiledBackend
+
+
+class PixelwiseParts:
+    """A T-Net with a fixed answer, and an M-Net that gives each pixel's red value: it needs no halo."""
+
+    def __init__(self, unknown):
+        background = 1 - unknown
+        self.trimap = np.stack([np.zeros_like(unknown), background, unknown])[None].astype(np.float32)
+        self.num_pixels = []
+        self.closed = False
+
+    def tnet(self, image):
+        return self.trimap
+
+    def mnet(self, image, trimap):
+        self.num_pixels.append(image[:, 0].size)
+        return image[:, :1] / 255
+
+    def fusion(self, trimap, alpha_raw):
+        raise AssertionError("tiles fuse by themselves")
+
+    def close(self):
+        self.closed = True
+
+
+def frame_of(height, width):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def unknown_square():
+    """U_s of a 60x80 T-Net: one in a small square, zero elsewhere."""
+    unknown = np.zeros((60, 80), np.float32)
+    unknown[20:26, 30:38] = 1
+    return unknown
+
+
+@pytest.mark.parametrize("size", [(720, 1280), (719, 1281), (1500, 333), (64, 1500)], ids=str)
+def test_tiles_give_the_matte_of_one_piece(size):
+    """alpha = U_s * red here; odd sizes and borders make no seams."""
+    parts = PixelwiseParts(unknown_square())
+    frame = frame_of(*size)
+    alpha = TiledBackend(parts, tnet_edge=320).run(frame[None]).alpha[0]
+    unknown = cv2.resize(unknown_square(), size[::-1], interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(alpha, unknown * frame[..., 0], atol=0.51)
+
+
+def test_mnet_sees_only_tiles_with_unknown_pixels():
+    """A square of 80x100 px in a 720p frame takes a few patches, not the frame."""
+    parts = PixelwiseParts(unknown_square())
+    TiledBackend(parts, tnet_edge=320).run(frame_of(720, 1280)[None])
+    patch = (CORE + 2 * HALO) ** 2
+    assert parts.num_pixels == [pytest.approx(4 * patch, abs=2 * patch)]
+
+
+def test_mnet_is_not_asked_where_nothing_is_unknown():
+    """An empty room costs T-Net alone, and its matte is empty."""
+    parts = PixelwiseParts(np.zeros((60, 80), np.float32))
+    mattes = TiledBackend(parts, tnet_edge=320).run(frame_of(720, 1280)[None])
+    assert parts.num_pixels == []
+    assert mattes.alpha.max() == 0
+    assert mattes.trimap[0, 0, 0].tolist() == [0, 255, 0]
+
+
+def test_a_frame_full_of_unknown_pixels_runs_in_one_piece():
+    """Where tiles and halos would cover the frame, one run is cheaper."""
+    parts = PixelwiseParts(np.ones((60, 80), np.float32))
+    frame = frame_of(480, 640)
+    alpha = TiledBackend(parts, tnet_edge=320).run(frame[None]).alpha[0]
+    assert parts.num_pixels == [480 * 640]
+    assert np.array_equal(alpha, frame[..., 0])
+
+
+def test_trimap_has_the_size_of_the_frame():
+    """Bytes that sum to 255, in the order F, B, U."""
+    mattes = TiledBackend(PixelwiseParts(unknown_square()), tnet_edge=320).run(frame_of(100, 150)[None])
+    assert mattes.trimap.shape == (1, 100, 150, 3)
+    assert np.abs(mattes.trimap.astype(int).sum(axis=-1) - 255).max() <= 1
+    assert mattes.trimap[0, 38, 63, spec.UNKNOWN] == 255
+
+
+def test_frames_of_a_batch_are_matted_one_by_one():
+    """A batch gives what its frames give alone."""
+    backend = TiledBackend(PixelwiseParts(unknown_square()), tnet_edge=320)
+    frames = np.stack([frame_of(200, 300), 255 - frame_of(200, 300)])
+    together = backend.run(frames).alpha
+    assert np.array_equal(together[1], backend.run(frames[1:]).alpha[0])
+
+
+def test_closing_closes_the_parts():
+    """The backend owns its parts."""
+    parts = PixelwiseParts(unknown_square())
+    TiledBackend(parts, tnet_edge=320).close()
+    assert parts.closed
