@@ -40,11 +40,20 @@ def load_encoder(network: SemanticHumanMatting, path: Path) -> str:
         )
     if encoder is None:
         raise ArtifactError(f"{path} is for another network: {network.config.variant} has no {part}")
-    try:
-        encoder.load_state_dict(converted)
-    except RuntimeError as error:
-        raise ArtifactError(f"{path} does not fit {network.config.variant}'s {part}: {error}") from error
+    _check_fit(converted, encoder.state_dict(), f"{path} does not fit {network.config.variant}'s {part}")
+    encoder.load_state_dict(converted)
     return part
+
+
+def _check_fit(weights: Weights, wanted: Weights, complaint: str) -> None:
+    """Compare names and shapes; a few examples of what is wrong say more than all of them."""
+    missing = [name for name in wanted if name not in weights]
+    unknown = [name for name in weights if name not in wanted]
+    reshaped = [name for name in wanted if name in weights and weights[name].shape != wanted[name].shape]
+    for names, what in ((missing, "lacks"), (unknown, "has unknown"), (reshaped, "has other shapes of")):
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            raise ArtifactError(f"{complaint}: it {what} {', '.join(names[:3])}{more}; give that network's own file")
 
 
 def _find(network: SemanticHumanMatting, part: str, name: str) -> nn.Module | None:
@@ -68,7 +77,6 @@ def _efficientnet(weights: Weights) -> Weights:
     stages = [
         (stage, block) for stage, (*_, repeats) in enumerate(EfficientNetLite0.STAGES) for block in range(repeats)
     ]
-    expands = [stage[2] > 1 for stage in EfficientNetLite0.STAGES]
     strides = [stage[1] for stage in EfficientNetLite0.STAGES]
     parts = {
         "_expand_conv": ("expand", 0), "_bn0": ("expand", 1),
@@ -79,9 +87,11 @@ def _efficientnet(weights: Weights) -> Weights:
     for name, value in weights.items():
         if match := re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name):
             index, layer, field = int(match[1]), match[2], match[3]
+            if index >= len(stages) or layer not in parts:  # another EfficientNet: left for the caller to complain of
+                converted[name] = value
+                continue
             stage, block = stages[index]
             part, offset = parts[layer]
-            assert expands[stage] or part != "expand"
             padded = part == "depthwise" and block == 0 and strides[stage] > 1  # a padding comes before
             converted[f"stages.{stage}.{block}.{part}.{offset + padded}.{field}"] = value
         elif match := re.fullmatch(r"(_conv_stem|_bn0)\.(\w+)", name):

@@ -6,21 +6,27 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from shm_deploy.errors import MatteError
+from shm_deploy.errors import ArtifactError, MatteError
 from shm_train.checkpoint import load_checkpoint
-from shm_train.data.dataset import DataConfig
 from shm_train.data.samples import Pack
 from shm_train.init import load_encoder
-from shm_train.networks import LiveConfig, NetworkConfig, PaperConfig, SemanticHumanMatting
-from shm_train.stages.config import EndToEndConfig, LossConfig
+from shm_train.networks import SemanticHumanMatting
+from shm_train.stages.config import LIVE_E2E, PAPER_E2E, Budget
 from shm_train.stages.end_to_end import train_end_to_end
+from shm_train.stages.override import override, parse_setting
 
-PAPER_LOSS = LossConfig(trimap=0.01, trimap_end=0.01, known_region=0.0)
+SHORTHANDS = (  # flag, name in the config, type, help
+    ("--batch-size", "data.batch_size", int, "examples per step"),
+    ("--seed", "data.seed", int, "of weights and examples"),
+    ("--rate", "rate", float, "learning rate of new layers"),
+    ("--encoder-rate", "encoder_rate", float, "learning rate of pre-trained encoders"),
+    ("--precision", "precision", str, "fp32 or bf16"),
+    ("--validate-every", "validate_every", int, "steps"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,17 +48,17 @@ def _parser() -> argparse.ArgumentParser:
     joint.add_argument("--variant", choices=("live", "paper"), required=True)
     joint.add_argument("--data", type=Path, required=True, help="a pack, made by shm-data pack")
     joint.add_argument("--out", type=Path, required=True, help="the run's folder; a run that is there goes on")
-    joint.add_argument("--init", type=Path, nargs="*", default=[], help="ImageNet weights of the encoders")
+    joint.add_argument("--init", type=Path, nargs="+", default=[], help="ImageNet weights of the encoders")
     joint.add_argument("--start", type=Path, help="checkpoint whose weights a new run starts from")
     budget = joint.add_mutually_exclusive_group(required=True)
     budget.add_argument("--steps", type=int)
     budget.add_argument("--minutes", type=float)
-    joint.add_argument("--batch-size", type=int, default=DataConfig.batch_size)
-    joint.add_argument("--seed", type=int, default=DataConfig.seed)
-    joint.add_argument("--rate", type=float, help="learning rate of new layers")
-    joint.add_argument("--encoder-rate", type=float, help="learning rate of pre-trained encoders")
-    joint.add_argument("--precision", choices=("fp32", "bf16"), default=EndToEndConfig.precision)
-    joint.add_argument("--validate-every", type=int, default=EndToEndConfig.validate_every, metavar="STEPS")
+    for flag, name, kind, text in SHORTHANDS:
+        joint.add_argument(flag, dest=name, type=kind, help=f"{text} ({name})")
+    joint.add_argument(
+        "--set", type=parse_setting, action="append", default=[], dest="settings", metavar="NAME=VALUE",
+        help="any other number of the config, such as data.augment.flip=0",
+    )  # fmt: skip
     joint.add_argument("--threads", type=int, default=2, help="of the network")
     joint.add_argument("--workers", type=int, default=1, help="processes that make examples")
     joint.set_defaults(run=_end_to_end)
@@ -61,26 +67,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _end_to_end(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
-    network_config: NetworkConfig = LiveConfig() if args.variant == "live" else PaperConfig()
-    paper = args.variant == "paper"
-    config = EndToEndConfig(
-        network=network_config,
-        data=replace(DataConfig(), batch_size=args.batch_size, seed=args.seed),
-        loss=PAPER_LOSS if paper else LossConfig(),
-        steps=args.steps,
-        minutes=args.minutes,
-        rate=args.rate or (1e-5 if paper else EndToEndConfig.rate),
-        encoder_rate=args.encoder_rate or (1e-5 if paper else EndToEndConfig.encoder_rate),
-        precision=args.precision,
-        validate_every=args.validate_every,
-    )
+    given = ((name, getattr(args, name)) for _, name, *_ in SHORTHANDS)
+    shorthands = [(name, value) for name, value in given if value is not None]
+    config = override(PAPER_E2E if args.variant == "paper" else LIVE_E2E, shorthands + args.settings)
+    budget = Budget(steps=args.steps, minutes=args.minutes)
     torch.manual_seed(config.data.seed)
-    network = SemanticHumanMatting(network_config)
+    network = SemanticHumanMatting(config.network)
     for path in args.init:
         logging.info("%s starts from %s", load_encoder(network, path), path)
     if args.start is not None:
-        network.load_state_dict(load_checkpoint(args.start).weights)
-    train_end_to_end(config, network, Pack(args.data), args.out, args.workers)
+        start = load_checkpoint(args.start)
+        if start.config != config.network:
+            raise ArtifactError(f"{args.start} holds {start.config}; this run wants {config.network}")
+        network.load_state_dict(start.network().state_dict())
+    train_end_to_end(config, budget, network, Pack(args.data), args.out, args.workers)
 
 
 if __name__ == "__main__":

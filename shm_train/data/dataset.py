@@ -5,18 +5,22 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, get_args
 
 import cv2
 import numpy as np
 import torch
 from numpy.random import Generator
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from shm_deploy.errors import SpecError
 from shm_train.data.compose import AugmentConfig, Example, Size, composed_example, empty_example, photo_example
-from shm_train.data.samples import Pack, Sample
+from shm_train.data.samples import Kind, Pack, Sample
 from shm_train.data.trimap import transition, true_trimap
+
+MIN_PATCH = 16  # [px], M-Net's stride
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,8 @@ class DataConfig:
 
     batch_size: int = 8
     canvases: tuple[Size, ...] = ((512, 512), (512, 320), (320, 512), (512, 384), (384, 512))
-    patch: int = 256  # side of M-Net's patch
+    patches: tuple[int, ...] = (256,)  # sides of the squares that are cut out for M-Net, one drawn per example ...
+    patch_size: int = 256  # ... and the side to which they are resized
     unknown_radius: float = 0.018  # of the trimap's dilation, of the canvas' short side
     seed: int = 0
     mix: MixConfig = field(default_factory=MixConfig)
@@ -49,12 +54,35 @@ class DataConfig:
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise SpecError(f"got batch_size {self.batch_size}; at least 1 is wanted")
-        if self.patch > min(min(canvas) for canvas in self.canvases):
-            raise SpecError(f"got patch {self.patch}; it must fit into every canvas of {self.canvases}")
+        if not self.canvases or not self.patches:
+            raise SpecError(f"got canvases {self.canvases} and patches {self.patches}; at least one each is wanted")
+        if max(self.patches) > min(min(canvas) for canvas in self.canvases):
+            raise SpecError(f"got patches {self.patches}; they must fit into every canvas of {self.canvases}")
+        if min(*self.patches, self.patch_size) < MIN_PATCH:
+            raise SpecError(f"got patches {self.patches}, resized to {self.patch_size}; at least {MIN_PATCH} is wanted")
 
 
-POOLS = ("cutout", "photo", "recomposed", "mask", "nobody")  # the fields of MixConfig
-KIND_OF_POOL = {"recomposed": "photo", "nobody": "background"}
+Pool = Literal["cutout", "photo", "recomposed", "mask", "nobody"]
+KIND_OF_POOL: dict[Pool, Kind] = {  # the fields of MixConfig, and what they are made of
+    "cutout": "cutout",
+    "photo": "photo",
+    "recomposed": "photo",
+    "mask": "mask",
+    "nobody": "background",
+}
+
+
+class Draw(NamedTuple):
+    """What one example is made of."""
+
+    pool: Pool
+    people: tuple[Sample, ...]
+    background: Sample | None
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """All of them."""
+        return self.people if self.background is None else (*self.people, self.background)
 
 
 class ComposedDataset(Dataset[dict[str, Tensor]]):
@@ -68,29 +96,38 @@ class ComposedDataset(Dataset[dict[str, Tensor]]):
         """
         self.pack = pack
         self.config = config
-        self.by_kind = {kind: pack.of(kind, held_out=held_out) for kind in ("cutout", "photo", "mask", "background")}
-        shares = [getattr(config.mix, pool) if self.by_kind[KIND_OF_POOL.get(pool, pool)] else 0.0 for pool in POOLS]
-        if not self.by_kind["background"] or sum(shares) == shares[POOLS.index("nobody")]:
-            raise SpecError(f"{pack.folder} lacks people or backgrounds to compose; pack more of them")
-        self.shares = np.array(shares) / sum(shares)
+        self.by_kind = {kind: pack.of(kind, held_out=held_out) for kind in get_args(Kind)}
+        self.cumulative = {
+            kind: np.cumsum([sample.weight for sample in samples]) for kind, samples in self.by_kind.items()
+        }
+        shares = {pool: getattr(config.mix, pool) if self.by_kind[kind] else 0.0 for pool, kind in KIND_OF_POOL.items()}
+        if not self.by_kind["background"] or sum(shares.values()) == shares["nobody"]:
+            side = "held-out" if held_out else "training"
+            raise SpecError(
+                f"{pack.folder} has {self._counts()} {side} samples, too few for {config.mix}: "
+                "people and backgrounds are wanted; pack more of them"
+            )
+        self.pools = list(shares)
+        self.shares = np.array(list(shares.values())) / sum(shares.values())
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         """Make example `number`.
 
         Returns:
             image, foreground, background: (3, H, W) uint8; alpha, sure: (1, H, W) float32 in 0..1; trimap: (3, H, W)
-            float32 one-hot; corner: (2,), top and left of M-Net's patch; exact: whether alpha's soft edges are exact;
-            number.
+            float32 one-hot; patch: (3,), top, left and side of M-Net's patch; exact: whether alpha's soft edges are
+            exact; number.
         """
         cv2.setNumThreads(0)
         config = self.config
         batch_rng = np.random.default_rng([config.seed, 1, number // config.batch_size])
         canvas = config.canvases[batch_rng.integers(len(config.canvases))]
-        rng = np.random.default_rng([config.seed, 2, number])
-        pool = int(rng.choice(len(POOLS), p=self.shares))
-        example = self._example(POOLS[pool], canvas, rng)
+        rng = self._generator(number)
+        drawn = self._draw(rng)
+        example = self._example(drawn, canvas, rng)
         radius = max(2, round(config.unknown_radius * min(canvas)))
-        top, left = _patch_corner(example.alpha, config.patch, rng)
+        side = config.patches[rng.integers(len(config.patches))]
+        top, left = _patch_corner(example.alpha, side, rng)
         return {
             "image": _planes(example.image),
             "foreground": _planes(example.foreground),
@@ -98,36 +135,48 @@ class ComposedDataset(Dataset[dict[str, Tensor]]):
             "alpha": torch.from_numpy(example.alpha)[None],
             "sure": torch.from_numpy(example.sure)[None],
             "trimap": torch.from_numpy(true_trimap(example.alpha, radius)),
-            "corner": torch.tensor([top, left]),
-            "exact": torch.tensor(POOLS[pool] == "cutout"),
+            "patch": torch.tensor([top, left, side]),
+            "exact": torch.tensor(drawn.pool == "cutout"),
             "number": torch.tensor(number),
         }
 
-    def _example(self, pool: str, canvas: Size, rng: Generator) -> Example:
-        augment = self.config.augment
+    def draw(self, number: int) -> Draw:
+        """What example `number` is made of."""
+        return self._draw(self._generator(number))
+
+    def _generator(self, number: int) -> Generator:
+        return np.random.default_rng([self.config.seed, 2, number])
+
+    def _draw(self, rng: Generator) -> Draw:
+        pool = self.pools[int(rng.choice(len(self.pools), p=self.shares))]
         match pool:
-            case "cutout":
-                return self._composed("cutout", canvas, rng)
-            case "recomposed":
-                return self._composed("photo", canvas, rng)
             case "nobody":
-                return empty_example(self.pack.read(self._draw("background", rng)), canvas, augment, rng)
-            case _:
-                return photo_example(self.pack.read(self._draw(pool, rng)), canvas, augment, rng)
+                return Draw(pool, (), self._sample("background", rng))
+            case "photo" | "mask":
+                return Draw(pool, (self._sample(pool, rng),), None)
+            case "cutout" | "recomposed":
+                kind = KIND_OF_POOL[pool]
+                people = [self._sample(kind, rng)]
+                if rng.random() < self.config.augment.second_person:
+                    people.append(self._sample("cutout" if self.by_kind["cutout"] else kind, rng))
+                return Draw(pool, tuple(people), self._sample("background", rng))
 
-    def _composed(self, kind: str, canvas: Size, rng: Generator) -> Example:
+    def _sample(self, kind: Kind, rng: Generator) -> Sample:
+        cumulative = self.cumulative[kind]
+        return self.by_kind[kind][int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))]
+
+    def _example(self, drawn: Draw, canvas: Size, rng: Generator) -> Example:
         augment = self.config.augment
-        people = [self.pack.read(self._draw(kind, rng))]
-        if rng.random() < augment.second_person:
-            other = "cutout" if self.by_kind["cutout"] else kind
-            people.append(self.pack.read(self._draw(other, rng)))
-        ground = self.pack.read(self._draw("background", rng))
-        return composed_example(people, ground, canvas, augment, rng)
+        people = [self.pack.read(sample) for sample in drawn.people]
+        if drawn.background is None:
+            return photo_example(people[0], canvas, augment, rng)
+        background = self.pack.read(drawn.background)
+        if not people:
+            return empty_example(background, canvas, augment, rng)
+        return composed_example(people, background, canvas, augment, rng)
 
-    def _draw(self, kind: str, rng: Generator) -> Sample:
-        samples = self.by_kind[kind]
-        weights = np.array([sample.weight for sample in samples])
-        return samples[int(rng.choice(len(samples), p=weights / weights.sum()))]
+    def _counts(self) -> str:
+        return ", ".join(f"{len(samples)} {kind}" for kind, samples in self.by_kind.items())
 
 
 class _Numbers(Sampler[list[int]]):
@@ -152,6 +201,7 @@ def endless_batches(dataset: ComposedDataset, first_step: int, num_workers: int)
         num_workers=num_workers,
         prefetch_factor=4 if num_workers else None,
         worker_init_fn=_outlive_signals,
+        generator=torch.Generator(),  # or making the loader draws from the generator that a resumed run restores
     )
     return iter(loader)
 
@@ -162,7 +212,7 @@ def _outlive_signals(worker: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _patch_corner(alpha: np.ndarray, patch: int, rng: Generator) -> tuple[int, int]:
+def _patch_corner(alpha: NDArray[np.float32], patch: int, rng: Generator) -> tuple[int, int]:
     """Top and left of a patch around a random pixel of the transition; anywhere if there is none."""
     height, width = alpha.shape
     rows, columns = np.nonzero(transition(alpha))
@@ -177,7 +227,7 @@ def _patch_corner(alpha: np.ndarray, patch: int, rng: Generator) -> tuple[int, i
     return top, left
 
 
-def _planes(image: np.ndarray) -> Tensor:
+def _planes(image: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
 
 
@@ -185,4 +235,4 @@ def first_examples(dataset: ComposedDataset, num_examples: int) -> Iterator[dict
     """The first examples of a dataset, in batches: a fixed set to validate on."""
     size = dataset.config.batch_size
     numbers = [list(range(start, min(start + size, num_examples))) for start in range(0, num_examples, size)]
-    return iter(DataLoader(dataset, batch_sampler=numbers))
+    return iter(DataLoader(dataset, batch_sampler=numbers, generator=torch.Generator()))

@@ -88,22 +88,29 @@ class Pack:
         """The samples of one kind and one side of the split, in the index' order."""
         return [sample for sample in self.samples if sample.kind == kind and sample.held_out == held_out]
 
+    def file(self, sample: Sample, suffix: str = ".jpg") -> Path:
+        """One of a sample's files; its picture, if nothing else is asked for."""
+        return self.folder / SAMPLES_FOLDER / f"{sample.key}{suffix}"
+
     def read(self, sample: Sample) -> Picture:
-        """Decode one sample; arrays are the caller's own."""
-        stem = self.folder / SAMPLES_FOLDER / sample.key
-        image = _read_rgb(stem.with_name(f"{sample.key}.jpg"))
+        """Decode one sample; arrays are the caller's own.
+
+        Raises:
+            ArtifactError: a file of it is missing or unreadable.
+        """
+        image = _read_rgb(self.file(sample))
         opaque = np.full(image.shape[:2], 255, np.uint8)
         match sample.kind:
             case "background":
                 return Picture(image, image, np.zeros_like(opaque), opaque)
             case "cutout":
-                return Picture(image, image, _read_grey(stem.with_name(f"{sample.key}.png")), opaque)
+                return Picture(image, image, _read_grey(self.file(sample, ".png")), opaque)
             case "photo":
-                foreground = _read_rgb(stem.with_name(f"{sample.key}.fg.jpg"))
-                return Picture(image, foreground, _read_grey(stem.with_name(f"{sample.key}.png")), opaque)
+                foreground = _read_rgb(self.file(sample, ".fg.jpg"))
+                return Picture(image, foreground, _read_grey(self.file(sample, ".png")), opaque)
             case "mask":
-                alpha = _read_grey(stem.with_name(f"{sample.key}.png"))
-                return Picture(image, image, alpha, _read_grey(stem.with_name(f"{sample.key}.sure.png")))
+                sure = _read_grey(self.file(sample, ".sure.png"))
+                return Picture(image, image, _read_grey(self.file(sample, ".png")), sure)
 
 
 def write_index(folder: Path, samples: list[Sample]) -> None:

@@ -2,50 +2,124 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 from shm_deploy.errors import SpecError
-from shm_train.data.dataset import DataConfig
-from shm_train.networks import LiveConfig, NetworkConfig
+from shm_train.data.compose import AugmentConfig
+from shm_train.data.dataset import DataConfig, MixConfig
+from shm_train.networks import LiveConfig, NetworkConfig, PaperConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
-    """Weights of the losses. The paper's are gamma 0.5, lambda 0.01 and no known-region term."""
+    """Weights of the losses."""
 
     gamma: float = 0.5  # Eq. 5
     trimap: float = 0.3  # lambda of Eq. 6 at the start ...
-    trimap_end: float = 0.05  # ... and at the end, falling linearly
-    known_region: float = 1.0
+    trimap_end: float = 0.05  # ... and at the end, changing linearly
+    known_region: float = 1.0  # of `known_region_loss`, which is ours
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.gamma <= 1:
+            raise SpecError(f"got gamma {self.gamma}; a share in 0..1 is wanted")
+        if min(self.trimap, self.trimap_end, self.known_region) < 0:
+            raise SpecError(f"got {self}; weights must not be negative")
 
 
 @dataclass(frozen=True, kw_only=True)
 class EndToEndConfig:
-    """One end-to-end run. Give `steps` or `minutes`; only a run by steps resumes to bit-equal weights."""
+    """One end-to-end run, but for how long it goes."""
 
     network: NetworkConfig = field(default_factory=LiveConfig)
     data: DataConfig = field(default_factory=DataConfig)
     loss: LossConfig = field(default_factory=LossConfig)
-    steps: int | None = None
-    minutes: float | None = None
     rate: float = 1e-3  # of new layers
     encoder_rate: float = 3e-4  # of pre-trained encoders
-    weight_decay: float = 1e-2
+    final_rate: float = 0.01  # share of the rates that is left at the end
     warmup_steps: int = 100
-    clip_norm: float = 5.0  # of the gradient
-    ema_decay: float = 0.998
-    precision: Literal["fp32", "bf16"] = "bf16"
+    weight_decay: float = 1e-2  # of AdamW, which without it is Adam
+    clip_norm: float = 5.0  # of the gradient; infinity does not clip
+    ema_decay: float = 0.998  # of the averaged weights; 0 averages nothing
+    precision: Literal["fp32", "bf16"] = "fp32"
     validate_every: int = 500  # [steps]
     save_every: int = 250  # [steps]
     log_every: int = 20  # [steps]
     num_validation: int = 120  # examples
 
     def __post_init__(self) -> None:
-        if (self.steps is None) == (self.minutes is None):
-            raise SpecError(f"got steps {self.steps} and minutes {self.minutes}; give exactly one of them")
         if self.precision not in ("fp32", "bf16"):
             raise SpecError(f"got precision {self.precision!r}; fp32 or bf16 is wanted")
+        for name in ("rate", "encoder_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise SpecError(f"got {name} {getattr(self, name)}; a positive number is wanted")
+        for name in ("final_rate", "ema_decay"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SpecError(f"got {name} {getattr(self, name)}; a share in 0..1 is wanted")
         for name in ("validate_every", "save_every", "log_every", "num_validation"):
             if getattr(self, name) < 1:
                 raise SpecError(f"got {name} {getattr(self, name)}; at least 1 is wanted")
+
+
+LIVE_E2E = EndToEndConfig()
+
+# Chen et al. 2018, sections 4.5 and 5.1: composites only, flipped and else left as they are; T-Net sees the 800 crop,
+# M-Net patches of it at 320; Adam at 1e-5 throughout. An 800 px crop of a composite is a figure placed at random here.
+PAPER_E2E = EndToEndConfig(
+    network=PaperConfig(),
+    data=DataConfig(
+        batch_size=10,
+        canvases=((800, 800),),
+        patches=(320, 480, 640),
+        patch_size=320,
+        mix=MixConfig(cutout=0.5, photo=0, recomposed=0.5, mask=0, nobody=0),
+        augment=AugmentConfig(
+            aspect=(1, 1),
+            rotation=0,
+            second_person=0,
+            blurred_background=0,
+            gain=(1, 1),
+            gamma=(1, 1),
+            colour=(1, 1),
+            contrast=(1, 1),
+            offset=0,
+            low_light=0,
+            grey=0,
+            noise=0,
+            blur=0,
+            jpeg=0,
+        ),
+    ),
+    loss=LossConfig(trimap=0.01, trimap_end=0.01, known_region=0),
+    rate=1e-5,
+    encoder_rate=1e-5,
+    final_rate=1,
+    warmup_steps=0,
+    weight_decay=0,
+    clip_norm=math.inf,
+    ema_decay=0,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How long a run goes: until a step, or for a time. Only a run by steps resumes to bit-equal weights."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.minutes is None):
+            raise SpecError(f"got steps {self.steps} and minutes {self.minutes}; give exactly one of them")
+        if self.steps is not None and self.steps < 1:
+            raise SpecError(f"got {self.steps} steps; at least 1 is wanted")
+        if self.minutes is not None and not self.minutes > 0:
+            raise SpecError(f"got {self.minutes} minutes; a positive number is wanted")
+
+    def progress(self, step: int, seconds: float) -> float:
+        """Share that is spent after so many steps and seconds; 1 or more at the end."""
+        if self.steps is not None:
+            return step / self.steps
+        assert self.minutes is not None
+        return seconds / (60 * self.minutes)

@@ -5,31 +5,27 @@ Source: Chen et al. 2018, section 4.5.
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from shm_deploy.errors import ArtifactError, MatteError
-from shm_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from shm_deploy.errors import MatteError
 from shm_train.data.dataset import ComposedDataset, endless_batches, first_examples
 from shm_train.data.samples import Pack
 from shm_train.ema import MovingAverage
-from shm_train.losses import known_region_loss, prediction_loss, trimap_loss
 from shm_train.networks import SemanticHumanMatting
-from shm_train.networks.ops import resize
 from shm_train.schedule import rate_factor
-from shm_train.stages.config import EndToEndConfig, LossConfig
+from shm_train.stages.config import Budget, EndToEndConfig
+from shm_train.stages.interrupts import interrupts
+from shm_train.stages.log import append_row, drop_rows_after
+from shm_train.stages.objective import end_to_end_losses
+from shm_train.stages.run import Run
 from shm_train.validation import validate
 
 logger = logging.getLogger(__name__)
@@ -38,203 +34,125 @@ LAST_FILE = "last.pt"  # to resume from
 BEST_FILE = "best.pt"  # averaged weights with the best validation score
 LOG_FILE = "log.csv"
 VALIDATION_FILE = "validation.csv"
+SHEET_ROWS = 24
 
 
 class TrainingDiverged(MatteError):
-    """A loss that is not finite; the message names the batch."""
-
-
-def end_to_end_losses(
-    network: SemanticHumanMatting, batch: dict[str, Tensor], patch: int, config: LossConfig, progress: float
-) -> dict[str, Tensor]:
-    """The terms of the loss and their weighted sum `total` (Eq. 6).
-
-    Args:
-        network: in training mode.
-        batch: as `ComposedDataset` gives it, stacked.
-        patch: side of M-Net's patch [px].
-        config: the weights.
-        progress: of the run, in 0..1.
-    """
-    image = batch["image"].float()
-    logits = network.tnet(image)
-    trimap = torch.softmax(logits.float(), dim=1)
-    whole = resize(trimap, (image.shape[-2], image.shape[-1]))
-    corners = batch["corner"].tolist()
-    trimap_patch = _crop(whole, corners, patch)
-    alpha_raw = network.mnet(_crop(image, corners, patch), trimap_patch)
-    alpha = network.fusion(trimap_patch, alpha_raw)
-    truth, foreground, background, sure = (
-        _crop(batch[name], corners, patch) for name in ("alpha", "foreground", "background", "sure")
-    )
-    prediction = prediction_loss(alpha, truth, foreground, background, sure, config.gamma)
-    cross_entropy = trimap_loss(logits, batch["trimap"], batch["sure"])
-    known = known_region_loss(trimap, batch["alpha"], batch["sure"])
-    trimap_weight = config.trimap + (config.trimap_end - config.trimap) * progress
-    total = prediction + trimap_weight * cross_entropy + config.known_region * known
-    return {"total": total, "prediction": prediction, "trimap": cross_entropy, "known_region": known}
-
-
-def _crop(x: Tensor, corners: list[list[int]], size: int) -> Tensor:
-    return torch.stack(
-        [plane[:, top : top + size, left : left + size] for plane, (top, left) in zip(x, corners, strict=True)]
-    )
+    """A loss or gradient that is not finite; the message names the batch."""
 
 
 def train_end_to_end(
-    config: EndToEndConfig, network: SemanticHumanMatting, pack: Pack, folder: Path, num_workers: int
+    config: EndToEndConfig, budget: Budget, network: SemanticHumanMatting, pack: Pack, folder: Path, num_workers: int
 ) -> None:
     """Train until the budget is spent, or until SIGINT or SIGTERM; then save. Goes on from `folder/last.pt` if there.
 
+    Args:
+        config: every number of the run; kept in its checkpoints.
+        budget: how long it goes; a run that goes on may get another.
+        network: with the weights to start from; trained in place.
+        pack: the pictures.
+        folder: of the run; made if missing.
+        num_workers: processes that make examples; 0 makes them here.
+
     Raises:
-        ArtifactError: `last.pt` belongs to a run with another config.
-        TrainingDiverged: a loss is not finite; the last good checkpoint stays.
+        ArtifactError: `last.pt` belongs to a run with another config or pack.
+        TrainingDiverged: a loss or gradient is not finite; the last good checkpoint stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(config.data.seed)
-    network = network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(_parameter_groups(network, config), weight_decay=config.weight_decay)
-    average = MovingAverage(network, config.ema_decay)
-    step, spent, best = _resume(folder / LAST_FILE, config, network, average, optimizer)
+    training_set = ComposedDataset(pack, config.data, held_out=False)
     held_out = ComposedDataset(pack, config.data, held_out=True)
-    batches = endless_batches(ComposedDataset(pack, config.data, held_out=False), step, num_workers)
-    with _interrupts() as stop:
-        start = time.perf_counter() - spent
-        while not stop and (progress := _progress(config, step, time.perf_counter() - start)) < 1:
+    run = _start(config, network, pack, folder)
+    batches = endless_batches(training_set, run.step, num_workers)
+    began = time.perf_counter() - run.seconds
+    progress = budget.progress(run.step, run.seconds)
+    with interrupts() as signals:
+        while progress < 1 and not signals:
             batch = next(batches)
-            factor = rate_factor(step, config.warmup_steps, progress)
-            for group in optimizer.param_groups:
+            factor = rate_factor(run.step, config.warmup_steps, progress, config.final_rate)
+            for group in run.optimizer.param_groups:
                 group["lr"] = group["peak"] * factor
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.precision == "bf16"):
-                losses = end_to_end_losses(network, batch, config.data.patch, config.loss, progress)
-            if not math.isfinite(losses["total"].item()):
-                raise TrainingDiverged(
-                    f"the loss is {losses['total'].item()} at step {step}, examples {batch['number'].tolist()}; "
-                    f"lower the learning rate and go on from {folder / LAST_FILE}"
-                )
+                losses = end_to_end_losses(run.network, batch, config.data.patch_size, config.loss, progress)
             losses["total"].backward()  # type: ignore[no-untyped-call]
-            norm = nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            average.update(network, step)
-            step += 1
-            seconds = time.perf_counter() - start
-            if step % config.log_every == 0:
-                numbers = {name: round(value.item(), 5) for name, value in losses.items()}
-                rate = round(step * config.data.batch_size / seconds, 2)
-                row = {
-                    "step": step,
-                    "seconds": round(seconds),
-                    **numbers,
-                    "norm": round(norm.item(), 3),
-                    "samples_s": rate,
-                }
-                _append(folder / LOG_FILE, row)
-                logger.info("%5.1f%% %s", 100 * progress, row)
-            if step % config.validate_every == 0:
-                best = _validate(config, average, held_out, folder, step, best)
-            if step % config.save_every == 0:
-                _save(folder / LAST_FILE, config, network, average, optimizer, step, time.perf_counter() - start, best)
-        best = _validate(config, average, held_out, folder, step, best)
-        _save(folder / LAST_FILE, config, network, average, optimizer, step, time.perf_counter() - start, best)
+            norm = nn.utils.clip_grad_norm_(run.network.parameters(), config.clip_norm)
+            _check_finite(losses["total"], norm, batch, training_set, run.step, folder)
+            run.optimizer.step()
+            run.optimizer.zero_grad(set_to_none=True)
+            run.average.update(run.network, run.step)
+            run.step += 1
+            run.seconds = time.perf_counter() - began
+            progress = budget.progress(run.step, run.seconds)
+            if run.step % config.log_every == 0:
+                _report(folder / LOG_FILE, run, losses, norm, progress, config.data.batch_size)
+            if run.step % config.validate_every == 0 or progress >= 1:
+                _validate(folder, run, held_out, config.num_validation)
+            if run.step % config.save_every == 0 and progress < 1:
+                run.save(folder / LAST_FILE)
+        run.save(folder / LAST_FILE)
+    if signals:
+        logger.info("stopped by signal %d at step %d; the same command goes on", signals[0], run.step)
+
+
+def _start(config: EndToEndConfig, network: SemanticHumanMatting, pack: Pack, folder: Path) -> Run:
+    """A new run, or the one that the folder holds."""
+    torch.manual_seed(config.data.seed)
+    network = network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    run = Run(
+        identity={"stage": "e2e", "config": asdict(config), "pack": pack.digest},
+        network=network,
+        average=MovingAverage(network, config.ema_decay),
+        optimizer=torch.optim.AdamW(_parameter_groups(network, config), weight_decay=config.weight_decay),
+    )
+    last = folder / LAST_FILE
+    if last.is_file():
+        run.resume(last)
+        logger.info("going on from step %d of %s", run.step, last)
+    for name in (LOG_FILE, VALIDATION_FILE):
+        drop_rows_after(folder / name, run.step)
+    return run
 
 
 def _parameter_groups(network: SemanticHumanMatting, config: EndToEndConfig) -> list[dict[str, Any]]:
+    """Pre-trained encoders and the rest; `peak` is the rate before the schedule."""
     encoder = [p for name, p in network.named_parameters() if ".encoder." in name]
     rest = [p for name, p in network.named_parameters() if ".encoder." not in name]
     return [{"params": encoder, "peak": config.encoder_rate}, {"params": rest, "peak": config.rate}]
 
 
-def _progress(config: EndToEndConfig, step: int, seconds: float) -> float:
-    if config.steps is not None:
-        return step / config.steps
-    assert config.minutes is not None
-    return seconds / (60 * config.minutes)
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying, so that the loop can save."""
-    received: list[int] = []
-
-    def remember(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-
-    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _validate(
-    config: EndToEndConfig, average: MovingAverage, held_out: ComposedDataset, folder: Path, step: int, best: float
-) -> float:
-    batches = first_examples(held_out, config.num_validation)
-    numbers = validate(average.network, batches, folder / f"sheet-{step:06d}.png", max_rows=24)
-    score = sum(numbers.get(name, 0.0) for name in ("soft_sad", "photo_sad", "empty_mean"))
-    _append(
-        folder / VALIDATION_FILE,
-        {"step": step, "score": round(score, 3), **{k: round(v, 4) for k, v in numbers.items()}},
-    )
-    logger.info("validation at step %d: score %.3f %s", step, score, numbers)
-    if score < best:
-        save_checkpoint(folder / BEST_FILE, Checkpoint(config=config.network, weights=average.network.state_dict()))
-    return min(best, score)
-
-
-def _save(
-    path: Path,
-    config: EndToEndConfig,
-    network: SemanticHumanMatting,
-    average: MovingAverage,
-    optimizer: torch.optim.Optimizer,
-    step: int,
-    seconds: float,
-    best: float,
+def _check_finite(
+    loss: Tensor, norm: Tensor, batch: dict[str, Tensor], dataset: ComposedDataset, step: int, folder: Path
 ) -> None:
-    training = {
-        "stage": "e2e",
-        "config": asdict(config),
-        "step": step,
-        "seconds": seconds,
-        "best": best,
-        "weights": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "rng": torch.get_rng_state(),
+    if math.isfinite(loss.item()) and math.isfinite(norm.item()):
+        return
+    numbers = batch["number"].tolist()
+    files = sorted({str(dataset.pack.file(sample)) for number in numbers for sample in dataset.draw(number).samples})
+    raise TrainingDiverged(
+        f"the loss is {loss.item()} and its gradient's norm {norm.item()} at step {step}, "
+        f"examples {numbers[0]}..{numbers[-1]}, made of {', '.join(files)}; "
+        f"look at them, or lower the learning rate; {folder / LAST_FILE}, where it was written, is good"
+    )
+
+
+def _report(path: Path, run: Run, losses: dict[str, Tensor], norm: Tensor, progress: float, batch_size: int) -> None:
+    row = {
+        "step": run.step,
+        "seconds": round(run.seconds),
+        **{name: round(value.item(), 5) for name, value in losses.items()},
+        "norm": round(norm.item(), 3),
+        "samples_s": round(run.step * batch_size / run.seconds, 2),
     }
-    save_checkpoint(path, Checkpoint(config=config.network, weights=average.network.state_dict(), training=training))
+    append_row(path, row)
+    logger.info("%5.1f%% %s", 100 * progress, row)
 
 
-def _resume(
-    path: Path,
-    config: EndToEndConfig,
-    network: SemanticHumanMatting,
-    average: MovingAverage,
-    optimizer: torch.optim.Optimizer,
-) -> tuple[int, float, float]:
-    """Step, seconds spent and best score of the run that `path` holds; zeros where there is none."""
-    if not path.is_file():
-        return 0, 0.0, math.inf
-    checkpoint = load_checkpoint(path)
-    training = checkpoint.training
-    if training is None or training.get("stage") != "e2e":
-        raise ArtifactError(f"{path} holds no end-to-end run to go on from; choose another folder")
-    if checkpoint.config != config.network:
-        raise ArtifactError(f"{path} holds {checkpoint.config}, this run wants {config.network}: choose another folder")
-    network.load_state_dict(training["weights"])
-    average.network.load_state_dict(checkpoint.weights)
-    optimizer.load_state_dict(training["optimizer"])
-    torch.set_rng_state(training["rng"])
-    logger.info("going on from step %d of %s", training["step"], path)
-    return training["step"], training["seconds"], training["best"]
-
-
-def _append(path: Path, row: dict[str, float]) -> None:
-    new = not path.exists()
-    with path.open("a", newline="") as stream:
-        writer = csv.DictWriter(stream, list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+def _validate(folder: Path, run: Run, held_out: ComposedDataset, num_examples: int) -> None:
+    """Judge the averaged weights on the same examples each time, and keep them if they are the best so far."""
+    batches = first_examples(held_out, num_examples)
+    numbers = validate(run.average.network, batches, folder / f"sheet-{run.step:06d}.png", max_rows=SHEET_ROWS)
+    score = sum(numbers.get(name, 0.0) for name in ("soft_sad", "photo_sad", "empty_mean"))
+    rounded = {name: round(value, 4) for name, value in numbers.items()}
+    append_row(folder / VALIDATION_FILE, {"step": run.step, "score": round(score, 3), **rounded})
+    logger.info("validation at step %d: score %.3f %s", run.step, score, rounded)
+    if score < run.best:
+        run.best = score
+        run.save_best(folder / BEST_FILE)

@@ -1,0 +1,88 @@
+"""What a run carries from step to step, and how it is saved and gone on with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from shm_deploy.errors import ArtifactError
+from shm_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from shm_train.ema import MovingAverage
+from shm_train.networks import SemanticHumanMatting
+
+
+@dataclass(kw_only=True)
+class Run:
+    """A training run between two steps; with torch's random state, all that the next steps depend on."""
+
+    identity: dict[str, Any]  # stage, config and data: a run goes on only with the same; plain values
+    network: SemanticHumanMatting
+    average: MovingAverage
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    seconds: float = 0.0
+    best: float = math.inf  # validation score
+
+    def save(self, path: Path) -> None:
+        """Write the run as a checkpoint whose weights are the averaged ones.
+
+        Raises:
+            ArtifactError: it can't be written; the file that was there stays.
+        """
+        training = {
+            "identity": self.identity,
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": self.best,
+            "weights": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "rng": torch.get_rng_state(),
+        }
+        self._write(path, training)
+
+    def save_best(self, path: Path) -> None:
+        """Write the averaged weights alone."""
+        self._write(path, None)
+
+    def _write(self, path: Path, training: dict[str, Any] | None) -> None:
+        weights = self.average.network.state_dict()
+        try:
+            save_checkpoint(path, Checkpoint(config=self.network.config, weights=weights, training=training))
+        except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
+            raise ArtifactError(f"can't write {path} ({error}); the last one that was written stays") from error
+
+    def resume(self, path: Path) -> None:
+        """Take over the state of the run that `path` holds.
+
+        Raises:
+            ArtifactError: it holds no training run, or one of another stage, config or pack.
+        """
+        checkpoint = load_checkpoint(path)
+        training = checkpoint.training
+        if training is None or "identity" not in training:
+            raise ArtifactError(f"{path} holds no run to go on from; choose another folder, or give it to --start")
+        differences = list(_differences(training["identity"], self.identity, ""))
+        if differences:
+            raise ArtifactError(
+                f"{path} is another run: {'; '.join(differences)}. Choose another folder, or the same settings"
+            )
+        self.network.load_state_dict(training["weights"])
+        self.average.network.load_state_dict(checkpoint.weights)
+        self.optimizer.load_state_dict(training["optimizer"])
+        torch.set_rng_state(training["rng"])
+        self.step, self.seconds, self.best = training["step"], training["seconds"], training["best"]
+
+
+def _differences(there: dict[str, Any], wanted: dict[str, Any], prefix: str) -> Iterator[str]:
+    """What two trees of values differ in, each with its dotted name."""
+    for name in sorted(there.keys() | wanted.keys()):
+        old, new = there.get(name), wanted.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new, f"{prefix}{name}.")
+        elif old != new:
+            yield f"{prefix}{name} is {old!r} there and {new!r} here"

@@ -1,0 +1,118 @@
+"""Examples: the same by number, and true to the composition."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from shm_deploy.errors import SpecError
+from shm_train.data.dataset import ComposedDataset, DataConfig, MixConfig, endless_batches
+from shm_train.data.samples import Pack
+from tests.train.conftest import NO_CAMERA, TINY_DATA
+
+
+def only(**shares):
+    return MixConfig(**{**dict.fromkeys(("cutout", "photo", "recomposed", "mask", "nobody"), 0.0), **shares})
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+@pytest.mark.parametrize("pool", ["cutout", "recomposed"])
+def test_composites_are_alpha_blends(pack, pool):
+    """I = aF + (1 - a)B at every pixel, but for rounding, before the camera's faults; two people included."""
+    augment = replace(NO_CAMERA, second_person=0.5)
+    dataset = ComposedDataset(pack, replace(TINY_DATA, mix=only(**{pool: 1}), augment=augment), held_out=False)
+    for number in range(12):
+        example = dataset[number]
+        alpha = example["alpha"]
+        blend = alpha * example["foreground"] + (1 - alpha) * example["background"]
+        assert (example["image"] - blend).abs().max() <= 0.501
+
+
+def test_an_example_is_the_same_in_any_order(pack):
+    """Number 5 does not depend on what was made before it."""
+    one, other = (ComposedDataset(pack, TINY_DATA, held_out=False) for _ in range(2))
+    for number in (0, 1, 2):
+        one[number]
+    assert_same(one[5], other[5])
+
+
+def test_batches_are_the_same_with_workers_and_from_any_step(pack):
+    """Step 1 of a run that starts there, by two processes, is step 1 of a run from the start."""
+    dataset = ComposedDataset(pack, TINY_DATA, held_out=False)
+    alone = endless_batches(dataset, 0, 0)
+    next(alone)
+    assert_same(next(alone), next(endless_batches(dataset, 1, 2)))
+
+
+def test_making_batches_leaves_torchs_random_state_alone(pack):
+    """Or a resumed run would drop out other units than one that was not cut."""
+    before = torch.get_rng_state()
+    next(endless_batches(ComposedDataset(pack, TINY_DATA, held_out=False), 0, 0))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_draw_names_what_an_example_is_made_of(pack):
+    """A composite has a background, a photograph has none; all are from the training side."""
+    dataset = ComposedDataset(pack, TINY_DATA, held_out=False)
+    for number in range(40):
+        drawn = dataset.draw(number)
+        assert drawn.samples
+        assert not any(sample.held_out for sample in drawn.samples)
+        assert (drawn.background is None) == (drawn.pool in ("photo", "mask"))
+
+
+def test_the_patch_lies_within_the_canvas(pack):
+    """Top, left and side; sides are drawn from the config's."""
+    config = replace(TINY_DATA, patches=(32, 48, 64))
+    dataset = ComposedDataset(pack, config, held_out=False)
+    sides = set()
+    for number in range(20):
+        example = dataset[number]
+        height, width = example["alpha"].shape[-2:]
+        top, left, side = example["patch"].tolist()
+        sides.add(side)
+        assert 0 <= top <= height - side
+        assert 0 <= left <= width - side
+    assert sides == {32, 48, 64}
+
+
+def test_nobody_is_in_an_empty_example(pack):
+    """Alpha is 0, the trimap background, and every pixel counts."""
+    example = ComposedDataset(pack, replace(TINY_DATA, mix=only(nobody=0.5, photo=0.5)), held_out=False)
+    empty = next(example[number] for number in range(50) if example.draw(number).pool == "nobody")
+    assert not empty["alpha"].any()
+    assert (empty["trimap"][1] == 1).all()
+    assert (empty["sure"] == 1).all()
+
+
+def test_hard_masks_are_unsure_along_their_edge(pack):
+    """Nothing is learned where the truth is not known."""
+    dataset = ComposedDataset(pack, replace(TINY_DATA, mix=only(mask=1)), held_out=False)
+    alpha, sure = (dataset[0][name].numpy()[0] for name in ("alpha", "sure"))
+    assert np.isin(alpha[sure > 0].round(3), (0, 1)).mean() > 0.98
+    assert 0 < sure.mean() < 1
+
+
+def test_a_pack_without_people_is_refused(pack):
+    """The message says what is there."""
+    lonely = Pack(pack.folder)
+    lonely.samples = [sample for sample in pack.samples if sample.kind == "background"]
+    with pytest.raises(SpecError, match="0 cutout, 0 photo, 0 mask, 3 background"):
+        ComposedDataset(lonely, TINY_DATA, held_out=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"patches": (128,)}, "must fit"), ({"patch_size": 8}, "at least 16"), ({"batch_size": 0}, "batch_size 0")],
+    ids=["patch too large", "patch too small", "no batch"],
+)
+def test_impossible_configs_are_refused(change, message):
+    """Before training, not at step 40,000."""
+    with pytest.raises(SpecError, match=message):
+        DataConfig(**{"canvases": ((64, 64),), "patches": (48,), "patch_size": 48, **change})

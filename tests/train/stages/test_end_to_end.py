@@ -1,0 +1,139 @@
+"""The end-to-end stage: a golden curve, exact resume, and clear ends."""
+
+import csv
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from shm_deploy.errors import ArtifactError
+from shm_train.checkpoint import load_checkpoint
+from shm_train.data.samples import Pack
+from shm_train.networks import SemanticHumanMatting
+from shm_train.stages.config import Budget
+from shm_train.stages.end_to_end import TrainingDiverged, train_end_to_end
+
+# fmt: off
+GOLDEN_TOTAL = [
+    0.82448, 0.86092, 0.77900, 0.77375, 0.84721, 0.80271, 0.67721, 0.64373, 0.90351, 0.75789,
+    0.83714, 0.68393, 0.79226, 0.62950, 0.76523, 0.70400, 0.60297, 0.74349, 0.71878, 0.58237,
+]
+# fmt: on
+
+
+def fresh(config):
+    torch.manual_seed(0)
+    return SemanticHumanMatting(config.network)
+
+
+def train(config, steps, pack, folder):
+    """Train in this process and give what `last.pt` then holds."""
+    train_end_to_end(config, Budget(steps=steps), fresh(config), pack, folder, num_workers=0)
+    return load_checkpoint(folder / "last.pt")
+
+
+def rows(path):
+    with path.open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def assert_bit_equal(one, other):
+    assert one.training["step"] == other.training["step"]
+    for name, tensor in one.training["weights"].items():
+        assert torch.equal(tensor, other.training["weights"][name]), name
+    for name, tensor in one.weights.items():
+        assert torch.equal(tensor, other.weights[name]), name
+
+
+class FailingPack(Pack):
+    """A pack whose pictures can't be read any more after a number of reads."""
+
+    def __init__(self, folder, num_reads):
+        super().__init__(folder)
+        self.reads_left = num_reads
+
+    def read(self, sample):
+        self.reads_left -= 1
+        if self.reads_left < 0:
+            raise ArtifactError(f"{self.file(sample)} is missing or unreadable")
+        return super().read(sample)
+
+
+@pytest.mark.slow
+def test_twenty_steps_follow_the_golden_curve(tiny_config, pack, tmp_path):
+    """A refactoring may not move the loss."""
+    train(tiny_config, 20, pack, tmp_path)
+    totals = [float(row["total"]) for row in rows(tmp_path / "log.csv")]
+    assert totals == pytest.approx(GOLDEN_TOTAL, rel=1e-4)
+
+
+def test_a_run_cut_by_an_error_resumes_to_equal_weights(tiny_config, pack, tmp_path):
+    """Saved at step 2, dead in step 3 or 4, gone on with: every weight has the bits of a run that was not cut."""
+    config = replace(tiny_config, save_every=2)
+    whole = train(config, 4, pack, tmp_path / "whole")
+    with pytest.raises(ArtifactError, match="is missing"):
+        train(config, 4, FailingPack(pack.folder, num_reads=10), tmp_path / "cut")
+    assert 0 < load_checkpoint(tmp_path / "cut" / "last.pt").training["step"] < 4
+    assert_bit_equal(train(config, 4, pack, tmp_path / "cut"), whole)
+    assert [row["step"] for row in rows(tmp_path / "cut" / "log.csv")] == list("1234")
+
+
+@pytest.mark.slow
+def test_a_run_stopped_by_sigterm_saves_and_resumes_to_equal_weights(tiny_config, pack, tmp_path):
+    """SIGTERM ends the run after the step it is in, with that step saved."""
+    config = replace(tiny_config, save_every=1000)
+    whole = train(config, 8, pack, tmp_path / "whole")
+    log = tmp_path / "cut" / "log.csv"
+
+    def stop_after_two_rows():
+        while not (log.exists() and log.read_text().count("\n") >= 3):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    watcher = threading.Thread(target=stop_after_two_rows)
+    watcher.start()
+    stopped = train(config, 8, pack, tmp_path / "cut")
+    watcher.join()
+    assert 2 <= stopped.training["step"] < 8
+    assert_bit_equal(train(config, 8, pack, tmp_path / "cut"), whole)
+
+
+def test_a_run_goes_on_only_with_its_own_config_and_pack(tiny_config, pack, tmp_path):
+    """Every number counts, not only the network's; the message says which differ."""
+    train(tiny_config, 1, pack, tmp_path)
+    with pytest.raises(ArtifactError, match=r"config\.ema_decay is 0\.998 there and 0\.5 here"):
+        train(replace(tiny_config, ema_decay=0.5), 2, pack, tmp_path)
+    with pytest.raises(ArtifactError, match=r"config\.data\.seed is 0 there and 1 here"):
+        train(replace(tiny_config, data=replace(tiny_config.data, seed=1)), 2, pack, tmp_path)
+    other = Pack(pack.folder)
+    other.digest = "of other pictures"
+    with pytest.raises(ArtifactError, match="pack is"):
+        train(tiny_config, 2, other, tmp_path)
+
+
+def test_a_budget_may_grow(tiny_config, pack, tmp_path):
+    """A run that is done goes on when it is given more steps, and does nothing when it is not."""
+    train(tiny_config, 1, pack, tmp_path)
+    assert train(tiny_config, 1, pack, tmp_path).training["step"] == 1
+    assert train(tiny_config, 2, pack, tmp_path).training["step"] == 2
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_files(tiny_config, pack, tmp_path):
+    """The message has the examples and their pictures; the checkpoint before stays, with finite weights."""
+    config = replace(tiny_config, rate=1e30, encoder_rate=1e30, warmup_steps=0, save_every=1)
+    with pytest.raises(TrainingDiverged, match=r"(?s)at step \d, examples \d+\.\.\d+, made of .*\.jpg.*lower"):
+        train(config, 9, pack, tmp_path)
+    weights = load_checkpoint(tmp_path / "last.pt").training["weights"]
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+
+
+def test_a_run_leaves_the_best_weights_and_validation_behind(tiny_config, pack, tmp_path):
+    """best.pt serves: it has no training state; the table and the contact sheet are there."""
+    train(replace(tiny_config, validate_every=2), 3, pack, tmp_path)
+    assert load_checkpoint(tmp_path / "best.pt").training is None
+    assert [row["step"] for row in rows(tmp_path / "validation.csv")] == ["2", "3"]
+    assert (tmp_path / "sheet-000003.png").is_file()

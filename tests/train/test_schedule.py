@@ -1,0 +1,42 @@
+"""The learning rate and the moving average, by hand."""
+
+import pytest
+import torch
+from torch import nn
+
+from shm_train.ema import MovingAverage
+from shm_train.schedule import rate_factor
+
+
+def test_the_rate_warms_up_and_falls_to_its_final_share():
+    """A quarter of the way up at the first of four steps; half way down the cosine, the mean of 1 and the final."""
+    assert rate_factor(0, 4, 0.0, 0.01) == pytest.approx(0.25)
+    assert rate_factor(10, 4, 0.5, 0.01) == pytest.approx(0.505)
+    assert rate_factor(10, 4, 1.0, 0.01) == pytest.approx(0.01)
+
+
+def test_a_final_share_of_one_keeps_the_rate():
+    """The paper's rate does not change."""
+    assert [rate_factor(step, 0, step / 10, 1.0) for step in range(10)] == [1.0] * 10
+
+
+def test_the_average_forgets_the_start_and_then_moves_slowly():
+    """Step 0 keeps a tenth of what was there, whatever the decay; from far on, `decay` of it."""
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(network.weight, 0)
+    average = MovingAverage(network, decay=0.99)
+    nn.init.constant_(network.weight, 1)
+    average.update(network, 0)
+    assert average.network.weight.item() == pytest.approx(0.9)
+    average.update(network, 10_000)
+    assert average.network.weight.item() == pytest.approx(0.901)
+
+
+def test_an_average_without_decay_is_the_network():
+    """The paper averages nothing; counters of batch norm are copied, not averaged."""
+    network = nn.BatchNorm1d(2)
+    average = MovingAverage(network, decay=0)
+    network(torch.randn(4, 2))
+    average.update(network, 0)
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(average.network.state_dict()[name], tensor)
