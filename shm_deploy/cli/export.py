@@ -51,7 +51,10 @@ def _export(wanted: ExportSpec) -> int:
     finally:
         lines.finish()
     engine = exported.sidecar.engine
-    unproven = " (engine built, not run: no GPU)" if engine is not None and not engine.verified else ""
+    unproven = ""
+    if engine is not None and not engine.verified:
+        reason = "no GPU" if engine.gpu is None else f"not for {engine.gpu}"
+        unproven = f" (engine built, not run: {reason})"
     print(f"PASSED{unproven}: {exported.report}")
     return 0
 

@@ -7,21 +7,20 @@ that failed returned None, False or -1, and is checked.
 from __future__ import annotations
 
 import importlib
-import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from shm_deploy import spec
+from shm_deploy.backends.flavours import MODULES, Flavour, native_log
 from shm_deploy.errors import BackendError, BackendUnavailable, CheckFailed, SpecError
 from shm_deploy.export.progress import Stage
 from shm_deploy.sidecar import EngineRecord, Profile
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from shm_deploy.backends.cuda import Cuda
 
-Flavour = Literal["tensorrt", "rtx"]
 Precision = Literal["fp16", "fp32"]
-MODULES: dict[Flavour, str] = {"tensorrt": "tensorrt", "rtx": "tensorrt_rtx"}
 
 # Cards that an RTX engine is built for: Ampere (data centre, consumer), Ada, Blackwell (consumer).
 COMPUTE_CAPABILITIES = ("8.0", "8.6", "8.9", "12.0")
@@ -58,50 +57,29 @@ class BuildSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Device:
-    """A CUDA device that this process sees."""
-
-    name: str
-    compute_capability: str  # "8.6"
-
-
-@dataclass(frozen=True, kw_only=True)
 class Toolkit:
     """The TensorRT that builds, and the device that it may run on."""
 
     flavour: Flavour
     module: Any  # tensorrt or tensorrt_rtx
-    device: Device | None
+    device: Cuda | None
 
     @property
     def version(self) -> str:
         return str(self.module.__version__)
 
 
-def find_device() -> Device | None:
-    """The first CUDA device, or None where there is no driver or no device. Never starts TensorRT.
-
-    A TensorRT runtime that deserialises without a driver ends the process, so this is asked first.
-    """
+def find_device() -> Cuda | None:
+    """The first CUDA device; None where there is no driver, no device, or no cuda-bindings to ask them with."""
     try:
-        from cuda.bindings import runtime as cudart
-    except ImportError:
+        from shm_deploy.backends.cuda import Cuda
+
+        return Cuda(0)
+    except ImportError:  # BackendUnavailable is one, too
         return None
-    try:
-        status, count = cudart.cudaGetDeviceCount()
-    except RuntimeError:  # cuda-bindings finds no driver library
-        return None
-    if status != cudart.cudaError_t.cudaSuccess or count < 1:
-        return None
-    status, properties = cudart.cudaGetDeviceProperties(0)
-    if status != cudart.cudaError_t.cudaSuccess:
-        raise BackendError(
-            f"the driver sees {count} CUDA devices, but tells nothing of the first ({status}): try nvidia-smi"
-        )
-    return Device(name=properties.name.decode(), compute_capability=f"{properties.major}.{properties.minor}")
 
 
-def find_toolkit(flavour: Literal["auto", "tensorrt", "rtx"], device: Device | None) -> Toolkit:
+def find_toolkit(flavour: Literal["auto", "tensorrt", "rtx"], device: Cuda | None) -> Toolkit:
     """The TensorRT to build with.
 
     Args:
@@ -157,7 +135,7 @@ def build_engine(
         CheckFailed: an "fp16" graph whose convolutions are not all half in the network.
     """
     trt = toolkit.module
-    log = _log(trt)
+    log = native_log(trt)
     builder = _made(trt.Builder(log), "a builder", log)
     network = _made(builder.create_network(_network_flags(trt)), "a network", log)
     parser = _made(trt.OnnxParser(network, log), "a parser", log)
@@ -300,26 +278,6 @@ def _made(native: Any, what: str, log: Any) -> Any:
     if native is None:
         raise BackendError(f"TensorRT gave no {what}: {log.last_error()}")
     return native
-
-
-def _log(trt: Any) -> Any:
-    """A logger of TensorRT's kind that hands on to Python's and remembers what went wrong."""
-
-    class Log(trt.ILogger):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self._errors: list[str] = []
-
-        def log(self, severity: Any, message: str) -> None:
-            if severity in (trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR):
-                self._errors.append(message)
-            elif severity == trt.ILogger.Severity.WARNING:
-                logger.info("%s", message)
-
-        def last_error(self) -> str:
-            return self._errors[-1] if self._errors else "it gives no reason"
-
-    return Log()
 
 
 def _monitor(trt: Any, stage: Stage) -> Any:

@@ -22,15 +22,23 @@ SMALL_METRIC = 1e-5
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a candidate must hold: |Δα| against the reference, and the change of each metric against the true alpha."""
+    """What a candidate must hold. None: measured and recorded, not bounded."""
 
-    alpha: spec.Tolerance
-    metric: float  # relative to the reference's
+    alpha: spec.Tolerance  # of |Δα| against the reference
+    maximum: float | None = None  # of |Δα| at any pixel
+    metric: float | None = None  # of the change of each metric against the true alpha, relative to the reference's
 
 
-LIMITS_PARTS = Limits(alpha=spec.PARTS_FP32, metric=spec.METRIC_FP32)
-LIMITS_FP32 = Limits(alpha=spec.BACKENDS_FP32, metric=spec.METRIC_FP32)
-LIMITS_FP16 = Limits(alpha=spec.ENGINE_FP16, metric=spec.METRIC_FP16)
+PARTS = {
+    "live": Limits(alpha=spec.PARTS_FP32, metric=spec.METRIC_FP32),
+    "paper": Limits(alpha=spec.PAPER_PARTS_FP32, metric=spec.METRIC_FP32),
+}
+JOINED = Limits(alpha=spec.BACKENDS_FP32, maximum=1 / 255, metric=spec.METRIC_FP32)
+HALF_WEIGHTS = Limits(alpha=spec.HALF_WEIGHTS)
+ENGINE = {
+    "fp32": Limits(alpha=spec.BACKENDS_FP32, metric=spec.METRIC_FP32),
+    "fp16": Limits(alpha=spec.ENGINE_FP16, metric=spec.METRIC_FP16),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +63,13 @@ class Row:
                 f"{self.candidate} on {self.photograph}: |Δα| mean {difference.mean:.2e} (limit {limit.mean:.2e}), "
                 f"p99.9 {difference.p999:.2e} (limit {limit.p999:.2e}), {difference.num_nan} NaN"
             )
+        if self.limits.maximum is not None and difference.maximum > self.limits.maximum:
+            found.append(
+                f"{self.candidate} on {self.photograph}: |Δα| max {difference.maximum:.2e} "
+                f"(limit {self.limits.maximum:.2e})"
+            )
         for metric, change in self.metric_changes().items():
-            if change > self.limits.metric:
+            if self.limits.metric is not None and change > self.limits.metric:
                 found.append(
                     f"{self.candidate} on {self.photograph}: {metric} changes by {change:.2%} "
                     f"(limit {self.limits.metric:.2%}) against {self.reference}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shm_deploy import spec
 from shm_deploy.errors import SpecError
-from shm_deploy.export.engine import BuildSpec
+from shm_deploy.export.engine import BuildSpec, Precision
 from shm_deploy.export.photographs import MAX_EDGE, PACKAGED_FOLDER
 
 
@@ -35,6 +35,10 @@ class ExportSpec:
             )
         if self.opset < spec.OPSET:
             raise SpecError(f"got opset {self.opset}; the graphs need at least {spec.OPSET}")
+
+    @property
+    def precision(self) -> Precision:
+        return "fp16" if self.fp16 else "fp32"
 
     def engine_source(self) -> str:
         """The file that the engine is built from."""
