@@ -195,6 +195,7 @@ class _Numbers(Sampler[list[int]]):
 
 def endless_batches(dataset: ComposedDataset, first_step: int, num_workers: int) -> Iterator[dict[str, Tensor]]:
     """The batches of a training run from `first_step` on."""
+    cv2.setNumThreads(0)  # here already: workers that inherit OpenCV's pool of threads would wait for it for ever
     loader = DataLoader(
         dataset,
         batch_sampler=_Numbers(dataset.config.batch_size, first_step),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -60,7 +61,8 @@ def pack(
         raise SpecError(f"{folder} is not empty; give a new folder, or delete it first")
     (folder / SAMPLES_FOLDER).mkdir(parents=True)
     outcomes: dict[str, _Outcome] = {}
-    with ProcessPoolExecutor(num_workers) as pool:
+    # Not by fork: a child that inherits OpenCV's pool of threads waits for threads that it does not have.
+    with ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         tasks = ((job, folder / SAMPLES_FOLDER, config) for job in jobs)
         for count, outcome in enumerate(pool.map(_pack_one, tasks, chunksize=8), start=1):
             outcomes[outcome.key] = outcome

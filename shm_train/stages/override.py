@@ -28,28 +28,35 @@ def parse_setting(text: str) -> tuple[str, Any]:
 
 
 def override(config: Config, settings: Iterable[tuple[str, Any]]) -> Config:
-    """Replace values of a tree of frozen dataclasses, one after the other; each is validated anew.
+    """Replace values in a tree of frozen dataclasses, all at once: they need fit together only at the end.
 
     Raises:
         SpecError: no such name, a value of another type, or one that the config refuses.
     """
-    for name, value in settings:
-        config = _replaced(config, name.split("."), value, name)
-    return config
+    return _replaced(config, [(name.split("."), value) for name, value in settings], "")
 
 
-def _replaced(config: Any, path: list[str], value: Any, name: str) -> Any:
+def _replaced(config: Any, settings: list[tuple[list[str], Any]], prefix: str) -> Any:
     known = {field.name: getattr(config, field.name) for field in fields(config)}
-    if path[0] not in known:
-        raise SpecError(f"got the setting {name}; at {path[0]!r}, known are {', '.join(known)}")
-    old = known[path[0]]
-    if is_dataclass(old) != (len(path) > 1):
-        below = "has settings of its own" if is_dataclass(old) else "is a single value"
-        raise SpecError(f"got the setting {name}; {path[0]!r} {below}")
-    if is_dataclass(old):
-        new = _replaced(old, path[1:], value, name)
-    else:
-        new = float(value) if isinstance(old, float) and type(value) is int else value
-        if type(new) is not type(old):
-            raise SpecError(f"got {name}={value!r}; {type(old).__name__} is wanted, such as {old!r}")
-    return replace(config, **{path[0]: new})
+    changed: dict[str, Any] = {}
+    below: dict[str, list[tuple[list[str], Any]]] = {}
+    for (first, *rest), value in settings:
+        name = f"{prefix}{first}"
+        if first not in known:
+            raise SpecError(f"got the setting {name}; known are {', '.join(known)}")
+        if is_dataclass(known[first]) != bool(rest):
+            what = "a single value" if rest else "a group: set what is in it"
+            raise SpecError(f"got the setting {'.'.join([name, *rest])}; {name} is {what}")
+        if rest:
+            below.setdefault(first, []).append((rest, value))
+        else:
+            changed[first] = _as_type_of(known[first], value, name)
+    changed |= {first: _replaced(known[first], inner, f"{prefix}{first}.") for first, inner in below.items()}
+    return replace(config, **changed)
+
+
+def _as_type_of(old: Any, value: Any, name: str) -> Any:
+    new = float(value) if isinstance(old, float) and type(value) is int else value
+    if type(new) is not type(old):
+        raise SpecError(f"got {name}={value!r}; {type(old).__name__} is wanted, such as {old!r}")
+    return new

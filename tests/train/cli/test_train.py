@@ -1,0 +1,66 @@
+"""shm-train and shm-data from the command line."""
+
+import csv
+
+import cv2
+import numpy as np
+import pytest
+
+from shm_train.checkpoint import load_checkpoint
+from shm_train.cli import data, train
+from shm_train.networks import PaperConfig
+from tests.train.conftest import SIDE, soft_ellipse
+
+TINY = ["--set", "data.canvases=((64, 64),)", "--set", "data.patches=(32, 64)", "--set", "data.patch_size=32"]
+
+
+def end_to_end(variant, pack, out, *more):
+    fixed = ["--data", str(pack.folder), "--out", str(out), "--workers", "0", "--threads", "1", "--batch-size", "2"]
+    return train.main(["e2e", "--variant", variant, *fixed, *TINY, "--set", "num_validation=2", *more])
+
+
+@pytest.mark.slow
+def test_the_paper_variant_takes_a_step(pack, tmp_path):
+    """Full-size networks on a tiny canvas; the loss is L_p + 0.01 L_t, and the rate the paper's."""
+    assert end_to_end("paper", pack, tmp_path, "--steps", "1", "--set", "log_every=1") == 0
+    checkpoint = load_checkpoint(tmp_path / "last.pt")
+    assert checkpoint.config == PaperConfig()
+    assert [group["lr"] for group in checkpoint.training["optimizer"]["param_groups"]] == [1e-5, 1e-5]
+    with (tmp_path / "log.csv").open() as stream:
+        row = {name: float(value) for name, value in next(csv.DictReader(stream)).items()}
+    assert row["total"] == pytest.approx(row["prediction"] + 0.01 * row["trimap"], abs=2e-5)
+
+
+def test_a_setting_that_does_not_exist_ends_with_one_line(pack, tmp_path, capsys):
+    """Exit code 1, nothing is written, the known names are listed."""
+    assert end_to_end("live", pack, tmp_path / "run", "--steps", "1", "--set", "data.canvas=64") == 1
+    assert "known are batch_size, canvases" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_is_no_pack_ends_with_one_line(tmp_path, capsys):
+    """Exit code 1 and what to do."""
+    arguments = ["e2e", "--variant", "live", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--steps", "1"]
+    assert train.main([*arguments, "--threads", "1"]) == 1
+    assert "make the pack with shm-data pack" in capsys.readouterr().err
+
+
+def test_folders_are_packed_from_the_command_line(tmp_path, capsys):
+    """The table counts kinds and sources, and rejected.json says what is missing from it."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "data" / "rgba" / "studio"
+    folder.mkdir(parents=True)
+    picture = rng.integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    cv2.imwrite(str(folder / "one.png"), np.dstack([picture, soft_ellipse(rng)]))
+    cv2.imwrite(str(folder / "flat.png"), picture)
+    assert data.main(["pack", str(tmp_path / "data"), str(tmp_path / "pack"), "--workers", "1"]) == 0
+    output = capsys.readouterr().out
+    assert "cutout      studio" in output
+    assert "rejected 1" in output
+    assert '"studio-flat": "no alpha channel"' in (tmp_path / "pack" / "rejected.json").read_text()
+
+
+def test_label_tars_need_a_place(tmp_path, capsys):
+    """Where to unpack them is not guessed."""
+    assert data.main(["pack", str(tmp_path), str(tmp_path / "pack"), "--label-tars", "a.tar"]) == 1
+    assert "without --labels" in capsys.readouterr().err

@@ -1,0 +1,87 @@
+"""Configs: the paper's numbers, budgets, and changes by dotted names."""
+
+import math
+
+import pytest
+
+from shm_deploy.errors import SpecError
+from shm_train.networks import PaperConfig
+from shm_train.stages.config import LIVE_E2E, PAPER_E2E, Budget, EndToEndConfig, LossConfig
+from shm_train.stages.override import override, parse_setting
+
+
+def test_the_papers_numbers_are_the_papers():
+    """Sections 4.4, 4.5 and 5.1."""
+    assert PAPER_E2E.network == PaperConfig()
+    assert PAPER_E2E.data.canvases == ((800, 800),)
+    assert PAPER_E2E.data.patches == (320, 480, 640)
+    assert PAPER_E2E.data.patch_size == 320
+    assert PAPER_E2E.data.batch_size == 10
+    assert PAPER_E2E.data.augment.flip == 0.5
+    assert PAPER_E2E.rate == PAPER_E2E.encoder_rate == 1e-5
+    assert PAPER_E2E.weight_decay == 0  # AdamW is Adam
+    assert PAPER_E2E.loss == LossConfig(gamma=0.5, trimap=0.01, trimap_end=0.01, known_region=0)
+
+
+@pytest.mark.parametrize("values", [{}, {"steps": 5, "minutes": 1.0}, {"steps": 0}, {"minutes": math.nan}], ids=str)
+def test_a_budget_is_steps_or_minutes(values):
+    """Exactly one of them, and more than nothing."""
+    with pytest.raises(SpecError):
+        Budget(**values)
+
+
+def test_progress_is_the_share_of_the_budget():
+    """Half of ten steps; a quarter of two minutes."""
+    assert Budget(steps=10).progress(5, 1000) == 0.5
+    assert Budget(minutes=2).progress(5, 30) == 0.25
+
+
+def test_settings_change_single_numbers():
+    """By dotted names; whole numbers where fractions are wanted are fine, and what is not named stays."""
+    settings = [
+        parse_setting(text) for text in ("rate=1", "data.augment.flip=0", "data.patches=(64,)", "precision=bf16")
+    ]
+    config = override(LIVE_E2E, settings)
+    assert (config.rate, config.data.augment.flip, config.data.patches, config.precision) == (1.0, 0.0, (64,), "bf16")
+    assert config.data.batch_size == LIVE_E2E.data.batch_size
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("data.flop=1", "known are batch_size, canvases"),
+        ("data.batch_size=2.5", "int is wanted"),
+        ("rate=fast", "float is wanted"),
+        ("data=3", "data is a group"),
+        ("rate.x=3", "rate is a single value"),
+        ("precision=fp8", "fp32 or bf16"),
+        ("data.batch_size=0", "at least 1"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(text, message):
+    """Unknown names, other types, and values that the config itself refuses."""
+    with pytest.raises(SpecError, match=message):
+        override(LIVE_E2E, [parse_setting(text)])
+
+
+def test_settings_need_fit_together_only_at_the_end():
+    """A canvas smaller than the present patch comes before the smaller patch."""
+    texts = ("data.canvases=((64, 64),)", "data.patches=(64,)")
+    assert override(LIVE_E2E, map(parse_setting, texts)).data.canvases == ((64, 64),)
+
+
+def test_a_setting_without_a_value_is_refused():
+    """NAME=VALUE is what is wanted."""
+    with pytest.raises(SpecError, match="NAME=VALUE"):
+        parse_setting("rate")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"rate": 0}, {"clip_norm": math.nan}, {"ema_decay": 1.5}, {"log_every": 0}, {"final_rate": -1}],
+    ids=str,
+)
+def test_impossible_configs_are_refused(values):
+    """Each by its name."""
+    with pytest.raises(SpecError, match=next(iter(values))):
+        EndToEndConfig(**values)

@@ -1,0 +1,67 @@
+"""What stage 3 minimises: Eq. 6 and the patches of section 4.5."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from shm_train.data.dataset import ComposedDataset, first_examples
+from shm_train.networks import SemanticHumanMatting
+from shm_train.stages.config import LossConfig
+from shm_train.stages.objective import cut_patches, end_to_end_losses
+from tests.train.conftest import TINY_DATA, TINY_NETWORK
+
+
+def test_patches_are_cut_where_they_are_wanted():
+    """A square of the same side is the pixels themselves; one twice as large is shrunk to their means, roughly."""
+    x = torch.arange(64.0).view(1, 1, 8, 8).repeat(2, 1, 1, 1)
+    patches = cut_patches(x, [[1, 2, 4], [0, 0, 8]], 4)
+    assert torch.equal(patches[0, 0], x[0, 0, 1:5, 2:6])
+    assert patches[1, 0].mean().item() == pytest.approx(31.5, abs=0.1)
+
+
+def test_a_constant_stays_constant_when_a_patch_is_resized():
+    """Resizing may not darken borders, where the antialiasing filter ends."""
+    patches = cut_patches(torch.full((1, 2, 64, 64), 7.0), [[0, 0, 64]], 16)
+    torch.testing.assert_close(patches, torch.full((1, 2, 16, 16), 7.0))
+
+
+@pytest.fixture(scope="module")
+def terms(pack):
+    """The losses of one batch under a number of weights: progress, config -> terms."""
+    torch.manual_seed(0)
+    network = SemanticHumanMatting(TINY_NETWORK).eval()
+    batch = next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False), 2)))
+
+    def compute(progress, config):
+        with torch.no_grad():
+            return {k: v.item() for k, v in end_to_end_losses(network, batch, 48, config, progress).items()}
+
+    return compute
+
+
+def test_the_total_is_equation_six(terms):
+    """L = L_p + 0.01 L_t with the paper's weights, at any time of the run."""
+    paper = LossConfig(trimap=0.01, trimap_end=0.01, known_region=0)
+    for progress in (0, 0.7):
+        found = terms(progress, paper)
+        assert found["total"] == pytest.approx(found["prediction"] + 0.01 * found["trimap"])
+
+
+def test_the_live_weights_change_over_the_run(terms):
+    """Lambda falls linearly from 0.3 to 0.05; the known region counts once."""
+    for progress, weight in ((0, 0.3), (0.5, 0.175), (1, 0.05)):
+        found = terms(progress, LossConfig())
+        expected = found["prediction"] + weight * found["trimap"] + found["known_region"]
+        assert found["total"] == pytest.approx(expected)
+
+
+def test_patches_of_several_sizes_train_together(pack):
+    """The paper's M-Net sees 320, 480 and 640 at one size: a gradient reaches both networks."""
+    torch.manual_seed(0)
+    network = SemanticHumanMatting(TINY_NETWORK).train()
+    data = replace(TINY_DATA, patches=(32, 48, 64), patch_size=32)
+    batch = next(iter(first_examples(ComposedDataset(pack, data, held_out=False), 2)))
+    end_to_end_losses(network, batch, data.patch_size, LossConfig(), 0)["total"].backward()
+    assert network.tnet.encoder.stem[1].weight.grad.abs().sum() > 0
+    assert network.mnet.prediction.weight.grad.abs().sum() > 0
