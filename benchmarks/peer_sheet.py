@@ -41,7 +41,7 @@ def hard_and_random(judged: Sequence[Judged], num_each: int) -> list[Judged]:
 
 
 def write_sheet(path: Path, judged: Sequence[Judged], own: Model, reference: Model | None) -> None:
-    """Write the sheet; a row per case: picture, truth, ours, the reference if there is one, ours on green.
+    """Write the sheet in two columns; a case is a row: picture, truth, ours, the reference if any, ours on green.
 
     Raises:
         MediaError: the file can't be written.
@@ -58,8 +58,12 @@ def write_sheet(path: Path, judged: Sequence[Judged], own: Model, reference: Mod
         text = f"{one.case.set_name} {one.error:.1f}  {one.case.key}"
         cv2.putText(row, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 0, 0), 1, cv2.LINE_AA)
         rows.append(row)
+    if len(rows) % 2:
+        rows.append(np.zeros_like(rows[0]))
+    half = len(rows) // 2
+    sheet = np.hstack([np.vstack(rows[:half]), np.vstack(rows[half:])])  # two columns: screens are wide
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), np.vstack(rows)[..., ::-1]):
+    if not cv2.imwrite(str(path), sheet[..., ::-1]):
         raise MediaError(f"can't write {path}; give a name that ends in .png or .jpg, on a disk with room")
 
 

@@ -1,7 +1,7 @@
-"""Write the README's tables from benchmarks/results/*.json: `python -m benchmarks.readme_tables [--check]`.
+"""Write the tables of README and model card from benchmarks/results/*.json: `python -m benchmarks.readme_tables`.
 
 A table stands between `<!-- results: NAME -->` and `<!-- /results -->`; what is between them is replaced. With --check
-nothing is written, and the exit code is 3 where the README does not say what the results say.
+nothing is written, and the exit code is 3 where a document does not say what the results say.
 """
 
 from __future__ import annotations
@@ -16,8 +16,25 @@ from typing import Any
 from benchmarks.results_file import RESULTS, read_result
 from shm_deploy.errors import ArtifactError, CheckFailed, MatteError
 
-README = Path(__file__).parents[1] / "README.md"
+PROJECT = Path(__file__).parents[1]
+DOCUMENTS = (PROJECT / "README.md", PROJECT / "docs" / "model-card.md")
 MARKED = re.compile(r"(<!-- results: (?P<name>\w+) -->\n).*?(<!-- /results -->)", re.DOTALL)
+
+SET_HEADINGS = {
+    "soft": "soft: SAD / MSE / gradient / connectivity",
+    "whole_body": "whole body: MAE / IoU / p10",
+    "upper_body": "upper body: MAE / IoU / p10",
+    "agreement": "agreement with the teachers: MAE / IoU / p10",
+    "empty": "nobody there: mean alpha",
+}
+MODEL_NAMES = {
+    "ours": "**ours**",
+    "rvm_mobilenetv3": "RobustVideoMatting, MobileNetV3",
+    "selfie_general": "MediaPipe selfie",
+    "selfie_multiclass": "MediaPipe multiclass",
+    "u2net": "U²-Net",
+    "isnet_fp16": "IS-Net",
+}
 
 Record = Mapping[str, Any]
 
@@ -26,18 +43,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing, fail where something would change")
-    parser.add_argument("--readme", type=Path, default=README)
+    parser.add_argument("--documents", type=Path, nargs="+", default=DOCUMENTS)
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args(argv)
-    before = args.readme.read_text()
     try:
-        after = with_tables(before, args.results)
-        if args.check and after != before:
-            raise CheckFailed(f"{args.readme} differs from {args.results}: run python -m benchmarks.readme_tables")
+        texts = {document: with_tables(document.read_text(), args.results) for document in args.documents}
+        changed = {document: text for document, text in texts.items() if text != document.read_text()}
+        if args.check and changed:
+            names = ", ".join(str(document) for document in changed)
+            raise CheckFailed(f"{names} differs from {args.results}: run python -m benchmarks.readme_tables")
     except MatteError as error:
         print(f"readme_tables: {error}", file=sys.stderr)
         return error.exit_code
-    args.readme.write_text(after)
+    for document, text in changed.items():
+        document.write_text(text)
     return 0
 
 
@@ -53,7 +72,7 @@ def with_tables(text: str, results: Path) -> str:
         file = results / f"{name}.json"
         if name not in TABLES or not file.is_file():
             raise ArtifactError(
-                f"the README marks a table {name!r}; known are {', '.join(TABLES)}, each from NAME.json"
+                f"a table {name!r} is marked; known are {', '.join(TABLES)}, each from NAME.json in {results}"
             )
         return f"{match[1]}{TABLES[name](read_result(file))}\n{match[3]}"
 
@@ -143,6 +162,55 @@ def gpu_table(record: Record) -> str:
     return "\n".join([_table(heading, rows), "", _origin(record)])
 
 
+def peers_table(record: Record) -> str:
+    """Quality of all models on all pictures of each set, then ours beside RVM's by source."""
+    rows = record["rows"]
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    if not {"ours", "rvm_mobilenetv3"} <= set(models):
+        raise ArtifactError(
+            f"peers.json has {', '.join(models)}; the table wants ours and rvm_mobilenetv3: run it again"
+        )
+    sets = list(dict.fromkeys(row["set"] for row in rows))
+    found = {(row["set"], row["source"], row["model"]): row for row in rows}
+    heading = ["model", *(SET_HEADINGS[name] for name in sets)]
+    counts = ["pictures", *(str(found[name, "all", models[0]]["num_pictures"]) for name in sets)]
+    quality = [
+        [MODEL_NAMES.get(model, model), *(_scores(found[name, "all", model]) for name in sets)] for model in models
+    ]
+    ours = [found[name, "all", "ours"] for name in sets]
+    quality.insert(1, ["ours / RVM", *(_ratios(row) for row in ours)])
+    by_source = [
+        [
+            SET_HEADINGS[row["set"]],
+            row["source"],
+            str(row["num_pictures"]),
+            _scores(row),
+            _scores(found[row["set"], row["source"], "rvm_mobilenetv3"]),
+            _ratios(row),
+        ]
+        for row in rows
+        if row["model"] == "ours" and row["source"] != "all"
+    ]
+    return "\n".join(
+        [
+            _table(heading, [counts, *quality]),
+            "",
+            _table(["set", "source", "pictures", "ours", "RVM", "ours / RVM"], by_source),
+            "",
+            f"{record['metrics']} Model {record['model_sha256'][:12]}. {_origin(record)}",
+        ]
+    )
+
+
+def _scores(row: Record) -> str:
+    cells = [f"{value:.3f}" if name.startswith("iou") else f"{value:.1f}" for name, value in row["scores"].items()]
+    return " / ".join(cells)
+
+
+def _ratios(row: Record) -> str:
+    return " / ".join("–" if ratio is None else f"{ratio:.2f}" for ratio in row["ratio_to_rvm"].values())
+
+
 def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [heading, ["---"] * len(heading), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -163,6 +231,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "cold_start": cold_start_table,
     "parity": parity_table,
     "gpu": gpu_table,
+    "peers": peers_table,
 }
 
 if __name__ == "__main__":

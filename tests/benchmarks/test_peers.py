@@ -142,7 +142,7 @@ def test_the_worst_come_first_and_others_by_chance():
 
 
 def test_a_sheet_has_a_row_per_picture(tmp_path):
-    """Five cells of 260 px, and four where no reference was run."""
+    """Two columns of five cells of 260 px, four where no reference was run; three pictures fill two rows of two."""
     cases = held_out_cases(write_pack(tmp_path / "pack"), None)
     judged = [Judged(case, 1.0) for case in cases[:3]]
 
@@ -150,9 +150,9 @@ def test_a_sheet_has_a_row_per_picture(tmp_path):
         return np.zeros(image.shape[:2], np.float32)
 
     write_sheet(tmp_path / "sheet.png", judged, model, model)
-    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (3 * 260, 5 * 260, 3)
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (2 * 260, 2 * 5 * 260, 3)
     write_sheet(tmp_path / "sheet.png", judged[:1], model, None)
-    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (260, 4 * 260, 3)
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (260, 2 * 4 * 260, 3)
 
 
 def test_a_sheet_that_can_not_be_written_is_an_error(tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.readme_tables import main, parity_table, with_tables
+from benchmarks.readme_tables import main, parity_table, peers_table, with_tables
 from shm_deploy.errors import ArtifactError
 
 ENVIRONMENT = {"commit": "0123456789", "dirty": False, "num_cpus": 2, "created": "2026-11-22T10:00:00+00:00"}
@@ -37,7 +37,7 @@ def project(tmp_path):
 
 
 def run(project, *flags):
-    return main(["--readme", str(project / "README.md"), "--results", str(project / "results"), *flags])
+    return main(["--documents", str(project / "README.md"), "--results", str(project / "results"), *flags])
 
 
 def test_a_marked_table_is_replaced_and_the_rest_kept(project):
@@ -99,3 +99,55 @@ def test_parity_shows_the_worst_of_all_sizes():
     text = parity_table({"device": "a processor", "models": [model]})
     assert "| live, FP32 | 2, 256×256 … 1500×1500 | 2.0e-07 | 5.0e-04 | 3.0e-06 | 1.00 | 2 | 0 |" in text
     assert "live: a processor, 2 CPUs" in text
+
+
+def test_a_check_of_several_documents_names_those_that_differ(project, capsys):
+    """The second one is old; nothing is written until it is asked for."""
+    card = project / "card.md"
+    run(project)
+    card.write_text(README)
+    documents = ["--documents", str(project / "README.md"), str(card), "--results", str(project / "results")]
+    assert main([*documents, "--check"]) == 3
+    assert f"{card} differs" in capsys.readouterr().err
+    assert main(documents) == 0
+    assert card.read_text() == (project / "README.md").read_text()
+
+
+def test_peers_stand_beside_ours_and_by_source():
+    """Numbers of all pictures for each model, the ratio below ours, then a line per source."""
+
+    def row(source: str, model: str, iou: float, ratio: float) -> dict:
+        return {
+            "set": "whole_body",
+            "source": source,
+            "num_pictures": 7,
+            "model": model,
+            "scores": {"mae": 4.26, "iou": iou, "iou_p10": 0.9},
+            "ratio_to_rvm": {"mae": ratio, "iou": 1.0, "iou_p10": None},
+        }
+
+    rows = [
+        row("all", "ours", 0.95, 0.8),
+        row("all", "rvm_mobilenetv3", 0.93, 1.0),
+        row("ccp", "ours", 0.96, 0.7),
+        row("ccp", "rvm_mobilenetv3", 0.94, 1.0),
+    ]
+    text = peers_table(
+        {
+            "device": "a processor",
+            "environment": ENVIRONMENT,
+            "metrics": "How.",
+            "model_sha256": "ab" * 32,
+            "rows": rows,
+        }
+    )
+    lines = text.splitlines()
+    assert lines[0] == "| model | whole body: MAE / IoU / p10 |"
+    assert lines[2:6] == [
+        "| pictures | 7 |",
+        "| **ours** | 4.3 / 0.950 / 0.900 |",
+        "| ours / RVM | 0.80 / 1.00 / – |",
+        "| RobustVideoMatting, MobileNetV3 | 4.3 / 0.930 / 0.900 |",
+    ]
+    assert "| ccp | 7 | 4.3 / 0.960 / 0.900 | 4.3 / 0.940 / 0.900 | 0.70 / 1.00 / – |" in text
+    assert "How. Model abababababab. a processor, 2 CPUs, commit 0123456, 2026-11-22." in text
