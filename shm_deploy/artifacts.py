@@ -86,6 +86,8 @@ def find_model(model: str | Path | None) -> ModelFile:
     else:
         found = _record_of(path, sidecar)
         check_file(found, path.parent)
+        if kind == "onnx" and (weights := sidecar.files.get("weights")) is not None:
+            check_file(weights, path.parent)
     if found.num_bytes == 0 or (kind == "checkpoint" and not zipfile.is_zipfile(path)):
         raise ArtifactError(f"{path} ({found.num_bytes} bytes) is truncated, or no {kind}: copy or export it again")
     return ModelFile(path=path, kind=kind, sha256=found.sha256, num_bytes=found.num_bytes, sidecar=sidecar)

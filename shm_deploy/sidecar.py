@@ -80,7 +80,7 @@ class Sidecar:
     network: dict[str, Any]  # the config of the network, as its checkpoint has it
     created: str  # ISO 8601, UTC
     checkpoint: FileRecord | None
-    files: dict[str, FileRecord]  # by role: joined, joined_fp16, plan, tnet, mnet, fusion
+    files: dict[str, FileRecord]  # by role: joined, joined_fp16, plan, tnet, mnet, fusion, weights, rounded
     versions: dict[str, str]
     opset: int
     engine: EngineRecord | None

@@ -77,6 +77,7 @@ def _wanted(args: argparse.Namespace) -> ExportSpec:
         name=args.name,
         fp16=args.fp16,
         parts_only=args.parts_only,
+        compact=args.compact,
         engine=_build_spec(args),
         opset=args.opset,
         photographs=args.images,
@@ -85,7 +86,9 @@ def _wanted(args: argparse.Namespace) -> ExportSpec:
 
 
 def _build_spec(args: argparse.Namespace) -> BuildSpec | None:
-    flavour: Literal["auto", "tensorrt", "rtx", "none"] = args.flavour or ("none" if args.parts_only else "auto")
+    flavour: Literal["auto", "tensorrt", "rtx", "none"] = args.flavour or (
+        "none" if args.parts_only or args.compact else "auto"
+    )
     if flavour == "none":
         options = (
             "min_size",
@@ -100,7 +103,8 @@ def _build_spec(args: argparse.Namespace) -> BuildSpec | None:
         given = [f"--{name.replace('_', '-')}" for name in options if getattr(args, name) is not None]
         if given:
             raise SpecError(
-                f"got {', '.join(given)} without an engine to build: leave out --flavour none or --parts-only"
+                f"got {', '.join(given)} without an engine to build: "
+                "leave out --flavour none, --compact or --parts-only"
             )
         return None
     return BuildSpec(
@@ -154,6 +158,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default="shm", help="of the joined files, NAME.onnx and so on (default: shm)")
     parser.add_argument("--fp16", action="store_true", help="half precision: NAME.fp16.onnx, and the engine from it")
     parser.add_argument("--parts-only", action="store_true", help=f"only {', '.join(spec.PARTS.values())}")
+    parser.add_argument(
+        "--compact",
+        action="store_true",
+        help="to ship: half-precision weights, in NAME.weights for all graphs, and the rounded checkpoint NAME.pt",
+    )
     parser.add_argument("--opset", type=int, default=spec.OPSET, help=f"of the graphs (default: {spec.OPSET})")
 
     engine = parser.add_argument_group("engine")

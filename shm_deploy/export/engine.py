@@ -7,6 +7,7 @@ that failed returned None, False or -1, and is checked.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -79,17 +80,30 @@ def find_device() -> Cuda | None:
         return None
 
 
-def find_toolkit(flavour: Literal["auto", "tensorrt", "rtx"], device: Cuda | None) -> Toolkit:
+def import_if_installed(name: str) -> Any | None:
+    """A module, or None where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def find_toolkit(
+    flavour: Literal["auto", "tensorrt", "rtx"],
+    device: Cuda | None,
+    load: Callable[[str], Any | None] = import_if_installed,
+) -> Toolkit:
     """The TensorRT to build with.
 
     Args:
         flavour: "auto" is TensorRT where it imports and has a device, else TensorRT-RTX.
         device: from `find_device`.
+        load: imports a module by name; None where there is none.
 
     Raises:
         BackendUnavailable: it is not installed, or TensorRT proper has no device to build on.
     """
-    if flavour != "rtx" and (module := _import("tensorrt")) is not None:
+    if flavour != "rtx" and (module := load("tensorrt")) is not None:
         if device is not None:
             return Toolkit(flavour="tensorrt", module=module, device=device)
         if flavour == "tensorrt":
@@ -97,20 +111,13 @@ def find_toolkit(flavour: Literal["auto", "tensorrt", "rtx"], device: Cuda | Non
                 "TensorRT builds on the GPU that runs the engine, and there is none here: "
                 "export on that machine, or build for GPUs of your choice with --flavour rtx"
             )
-    if flavour != "tensorrt" and (module := _import("tensorrt_rtx")) is not None:
+    if flavour != "tensorrt" and (module := load("tensorrt_rtx")) is not None:
         return Toolkit(flavour="rtx", module=module, device=device)
     wanted: Flavour = "tensorrt" if flavour == "tensorrt" else "rtx"
     raise BackendUnavailable(
         f"{MODULES[wanted]} is not installed: pip install 'semantic-human-matting[{wanted}]', "
         "or export the ONNX files only with --flavour none"
     )
-
-
-def _import(name: str) -> Any | None:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
 
 
 def build_engine(

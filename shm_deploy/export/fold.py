@@ -25,12 +25,12 @@ def fold(network: SemanticHumanMatting) -> SemanticHumanMatting:
         network: float32, in evaluation mode; stays as it is.
     """
     folded = copy.deepcopy(network)
-    for norm, convolution in _pairs(folded).items():
+    for norm, convolution in convolution_before(folded).items():
         convolution.weight, convolution.bias = fuse_conv_bn_weights(
             convolution.weight,
             convolution.bias,
-            _statistic(norm.running_mean),
-            _statistic(norm.running_var),
+            statistic(norm.running_mean),
+            statistic(norm.running_var),
             norm.eps,
             norm.weight,
             norm.bias,
@@ -42,7 +42,8 @@ def fold(network: SemanticHumanMatting) -> SemanticHumanMatting:
     return folded.requires_grad_(False)
 
 
-def _pairs(network: SemanticHumanMatting) -> dict[nn.BatchNorm2d, nn.Conv2d]:
+def convolution_before(network: SemanticHumanMatting) -> dict[nn.BatchNorm2d, nn.Conv2d]:
+    """The convolution that feeds each batch norm, as one run of the network shows."""
     made_by: dict[int, nn.Conv2d] = {}
     kept: list[Tensor] = []  # no tensor may be freed meanwhile: its id would be given to another
     pairs: dict[nn.BatchNorm2d, nn.Conv2d] = {}
@@ -70,6 +71,7 @@ def _pairs(network: SemanticHumanMatting) -> dict[nn.BatchNorm2d, nn.Conv2d]:
     return pairs
 
 
-def _statistic(buffer: Tensor | None) -> Tensor:
+def statistic(buffer: Tensor | None) -> Tensor:
+    """A running mean or variance, which PyTorch's types let be missing."""
     assert buffer is not None, "batch norms here track their statistics"
     return buffer

@@ -24,6 +24,7 @@ from shm_deploy.backends.pytorch import PyTorchBackend
 from shm_deploy.errors import CheckFailed
 from shm_deploy.export import parity
 from shm_deploy.export.activations import ActivationRanges, measure_ranges
+from shm_deploy.export.compact import round_checkpoint, share_weights
 from shm_deploy.export.engine import BuildSpec, Toolkit, build_engine, find_device, find_toolkit
 from shm_deploy.export.fold import fold
 from shm_deploy.export.golden import golden_image, golden_input
@@ -33,7 +34,7 @@ from shm_deploy.export.photographs import Photograph, fitted, load_photographs
 from shm_deploy.export.progress import Report, Stage, megabytes, stage
 from shm_deploy.export.wanted import ExportSpec
 from shm_deploy.sidecar import EngineRecord, FileRecord, GoldenImage, Sidecar, record_file, write_sidecar
-from shm_train.checkpoint import load_checkpoint
+from shm_train.checkpoint import load_checkpoint, save_checkpoint
 from shm_train.networks import SemanticHumanMatting
 from shm_train.networks.config import Variant
 
@@ -73,6 +74,8 @@ def export_model(wanted: ExportSpec, report: Report) -> Exported:
     toolkit = None if wanted.engine is None else find_toolkit(wanted.engine.flavour, find_device())
     with stage("checkpoint", report) as running:
         checkpoint = load_checkpoint(wanted.checkpoint)
+        if wanted.compact:
+            checkpoint = round_checkpoint(checkpoint)
         folded = fold(checkpoint.network())
         running.came_out(f"{checkpoint.config.variant}, {megabytes(wanted.checkpoint.stat().st_size)}")
     profiles = () if wanted.engine is None else wanted.engine.profiles
@@ -81,9 +84,13 @@ def export_model(wanted: ExportSpec, report: Report) -> Exported:
     wanted.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{wanted.name}-", dir=wanted.out) as name:
         folder = Path(name)
+        source = wanted.checkpoint
+        if wanted.compact:
+            source = folder / wanted.files()["rounded"]
+            save_checkpoint(source, checkpoint)
         half_nodes, islands = _write_graphs(folded, wanted, folder, report)
         ranges = _measure_ranges(folded, photographs, report)
-        references = _references(wanted.checkpoint, photographs, report)
+        references = _references(source, photographs, report)
         variant = checkpoint.config.variant
         rows = _graph_rows(wanted, variant, folder, photographs, references, report)
         failures = _failures(rows, ranges, wanted, half_nodes)
@@ -104,7 +111,7 @@ def export_model(wanted: ExportSpec, report: Report) -> Exported:
             variant=variant,
             network=asdict(checkpoint.config),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            checkpoint=_checkpoint_record(wanted),
+            checkpoint=record_file(source) if wanted.compact else _checkpoint_record(wanted),
             files={
                 role: record_file(folder / file) for role, file in wanted.files().items() if (folder / file).is_file()
             },
@@ -135,20 +142,22 @@ def _write_graphs(
         graphs = make_graphs(
             folded, opset=wanted.opset, joined=not wanted.parts_only, fp16=wanted.fp16, tell=running.step
         )
-        models = {**graphs.parts, "joined": graphs.joined, "joined_fp16": graphs.joined_fp16}
-        written = []
-        for role, model in models.items():
-            if model is not None:
-                path = folder / wanted.files()[role]
-                running.step(f"writing {path.name}")
-                onnx.save(model, path)
-                written.append(path)
-        running.came_out(", ".join(f"{path.name} {megabytes(path.stat().st_size)}" for path in written))
+        made = {**graphs.parts, "joined": graphs.joined, "joined_fp16": graphs.joined_fp16}
+        models = {folder / wanted.files()[role]: model for role, model in made.items() if model is not None}
+        files = list(models)
+        if wanted.compact:
+            weights = folder / wanted.files()["weights"]
+            weights.write_bytes(share_weights(models.values(), weights.name))
+            files.append(weights)
+        for path, model in models.items():
+            running.step(f"writing {path.name}")
+            onnx.save(model, path)
+        running.came_out(", ".join(f"{path.name} {megabytes(path.stat().st_size)}" for path in files))
     with stage("ONNX checker", report) as running:
-        for path in written:
+        for path in models:
             running.step(path.name)
             onnx.checker.check_model(path, full_check=True)
-        running.came_out(f"{len(written)} files")
+        running.came_out(f"{len(models)} files")
     if graphs.joined_fp16 is None:
         return 0, ()
     return num_half_nodes(graphs.joined_fp16), float_operators(graphs.joined_fp16)

@@ -21,6 +21,7 @@ class ExportSpec:
     name: str = "shm"  # of the joined files: NAME.onnx, NAME.fp16.onnx, NAME.plan, NAME.json
     fp16: bool = False  # a half graph as well, and an engine in half precision
     parts_only: bool = False
+    compact: bool = False  # half-precision weights in one file for all graphs, and the checkpoint rounded alike
     engine: BuildSpec | None = None  # None: ONNX only
     opset: int = spec.OPSET
     photographs: Path = PACKAGED_FOLDER
@@ -32,6 +33,11 @@ class ExportSpec:
         if self.parts_only and (self.fp16 or self.engine is not None):
             raise SpecError(
                 "got parts only together with FP16 or an engine, which are made of the joined graph: choose one"
+            )
+        if self.compact and (self.fp16 or self.parts_only or self.engine is not None):
+            raise SpecError(
+                "got a compact export together with FP16, an engine or parts only; "
+                "it is for float32 graphs that ship: choose one"
             )
         if self.opset < spec.OPSET:
             raise SpecError(f"got opset {self.opset}; the graphs need at least {spec.OPSET}")
@@ -47,4 +53,5 @@ class ExportSpec:
     def files(self) -> dict[str, str]:
         """The file of each role that there may be."""
         joined = {"joined": f"{self.name}.onnx", "joined_fp16": f"{self.name}.fp16.onnx", "plan": f"{self.name}.plan"}
-        return {**spec.PARTS, **joined}
+        compact = {"weights": f"{self.name}.weights", "rounded": f"{self.name}.pt"} if self.compact else {}
+        return {**spec.PARTS, **joined, **compact}
