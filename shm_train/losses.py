@@ -63,6 +63,22 @@ def known_region_loss(trimap: Tensor, true_alpha: Tensor, sure: Tensor) -> Tenso
     return ((fused - truth).abs() * weight).sum() / weight.sum().clamp(min=1)
 
 
+def gradient_loss(alpha: Tensor, true_alpha: Tensor, weight: Tensor) -> Tensor:
+    """Mean |difference of the alphas' steps to the right and the lower neighbour|: hair that is blurred costs.
+
+    Ours.
+
+    Args:
+        alpha: (N, 1, H, W), predicted.
+        true_alpha: (N, 1, H, W) in 0..1.
+        weight: (N, 1, H, W); a step counts as the lesser of its two pixels does.
+    """
+    error = alpha - true_alpha
+    across = error.diff(dim=-1).abs() * torch.minimum(weight[..., 1:], weight[..., :-1])
+    down = error.diff(dim=-2).abs() * torch.minimum(weight[..., 1:, :], weight[..., :-1, :])
+    return (across.sum() + down.sum()) / weight.sum().clamp(min=1)
+
+
 def shrink(x: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
     """Means over the pixels of `size` (height, width)."""
     return x if x.shape[-2:] == size else F.interpolate(x, size=tuple(size), mode="area")

@@ -88,14 +88,21 @@ class Draw(NamedTuple):
 class ComposedDataset(Dataset[dict[str, Tensor]]):
     """Examples by number, made on the fly; the canvas changes from batch to batch."""
 
-    def __init__(self, pack: Pack, config: DataConfig, *, held_out: bool) -> None:
+    def __init__(self, pack: Pack, config: DataConfig, *, held_out: bool, num_patches: int = 1) -> None:
         """Sort the pack's samples by kind.
+
+        Args:
+            pack: the pictures.
+            config: shapes and mixture.
+            held_out: the side of the split.
+            num_patches: for M-Net, of each example.
 
         Raises:
             SpecError: the pack has no people or no backgrounds on this side of the split.
         """
         self.pack = pack
         self.config = config
+        self.num_patches = num_patches
         self.by_kind = {kind: pack.of(kind, held_out=held_out) for kind in get_args(Kind)}
         self.cumulative = {
             kind: np.cumsum([sample.weight for sample in samples]) for kind, samples in self.by_kind.items()
@@ -115,8 +122,8 @@ class ComposedDataset(Dataset[dict[str, Tensor]]):
 
         Returns:
             image, foreground, background: (3, H, W) uint8; alpha, sure: (1, H, W) float32 in 0..1; trimap: (3, H, W)
-            float32 one-hot; patch: (3,), top, left and side of M-Net's patch; exact: whether alpha's soft edges are
-            exact; number.
+            float32 one-hot; patches: (K, 3), top, left and side of M-Net's patches; exact: whether alpha's soft edges
+            are exact; number.
         """
         cv2.setNumThreads(0)
         config = self.config
@@ -126,8 +133,8 @@ class ComposedDataset(Dataset[dict[str, Tensor]]):
         drawn = self._draw(rng)
         example = self._example(drawn, canvas, rng)
         radius = max(2, round(config.unknown_radius * min(canvas)))
-        side = config.patches[rng.integers(len(config.patches))]
-        top, left = _patch_corner(example.alpha, side, rng)
+        edges = np.argwhere(transition(example.alpha))
+        patches = [_patch(example.alpha.shape, edges, config.patches, rng) for _ in range(self.num_patches)]
         return {
             "image": _planes(example.image),
             "foreground": _planes(example.foreground),
@@ -135,7 +142,7 @@ class ComposedDataset(Dataset[dict[str, Tensor]]):
             "alpha": torch.from_numpy(example.alpha)[None],
             "sure": torch.from_numpy(example.sure)[None],
             "trimap": torch.from_numpy(true_trimap(example.alpha, radius)),
-            "patch": torch.tensor([top, left, side]),
+            "patches": torch.tensor(patches),
             "exact": torch.tensor(drawn.pool == "cutout"),
             "number": torch.tensor(number),
         }
@@ -213,19 +220,24 @@ def _outlive_signals(worker: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _patch_corner(alpha: NDArray[np.float32], patch: int, rng: Generator) -> tuple[int, int]:
-    """Top and left of a patch around a random pixel of the transition; anywhere if there is none."""
-    height, width = alpha.shape
-    rows, columns = np.nonzero(transition(alpha))
-    if rows.size:
-        pick = rng.integers(rows.size)
-        centre = (rows[pick], columns[pick])
-    else:
-        centre = (rng.integers(height), rng.integers(width))
-    jitter = rng.integers(-patch // 3, patch // 3 + 1, 2)
-    top = int(np.clip(centre[0] + jitter[0] - patch // 2, 0, height - patch))
-    left = int(np.clip(centre[1] + jitter[1] - patch // 2, 0, width - patch))
-    return top, left
+def _patch(
+    canvas: tuple[int, ...], edges: NDArray[np.int64], sides: tuple[int, ...], rng: Generator
+) -> tuple[int, int, int]:
+    """Top, left and side of a patch around a random pixel of the transition; anywhere if there is none.
+
+    Args:
+        canvas: height and width [px].
+        edges: (n, 2), row and column of the pixels of the transition.
+        sides: to choose from [px].
+        rng: for the choice.
+    """
+    side = sides[rng.integers(len(sides))]
+    height, width = canvas
+    centre = edges[rng.integers(len(edges))] if len(edges) else (rng.integers(height), rng.integers(width))
+    jitter = rng.integers(-side // 3, side // 3 + 1, 2)
+    top = int(np.clip(centre[0] + jitter[0] - side // 2, 0, height - side))
+    left = int(np.clip(centre[1] + jitter[1] - side // 2, 0, width - side))
+    return top, left, side
 
 
 def _planes(image: NDArray[np.uint8]) -> Tensor:

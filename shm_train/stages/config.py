@@ -29,14 +29,27 @@ class LossConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EndToEndConfig:
-    """One end-to-end run, but for how long it goes."""
+class MNetLossConfig:
+    """Weights of the losses that M-Net alone minimises."""
+
+    gamma: float = 0.5  # Eq. 5
+    raw: float = 1.0  # of L_p on raw alpha, inside the true unknown region
+    gradient: float = 0.5  # of `gradient_loss` on alpha, there too
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.gamma <= 1:
+            raise SpecError(f"got gamma {self.gamma}; a share in 0..1 is wanted")
+        if min(self.raw, self.gradient) < 0:
+            raise SpecError(f"got {self}; weights must not be negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One run of any stage, but for how long it goes."""
 
     network: NetworkConfig = field(default_factory=LiveConfig)
     data: DataConfig = field(default_factory=DataConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
-    rate: float = 1e-3  # of new layers
-    encoder_rate: float = 3e-4  # of pre-trained encoders
+    rate: float = 1e-3  # of what is not named otherwise
     final_rate: float = 0.01  # share of the rates that is left at the end
     warmup_steps: int = 100
     weight_decay: float = 1e-2  # of AdamW, which without it is Adam
@@ -51,7 +64,7 @@ class EndToEndConfig:
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "bf16"):
             raise SpecError(f"got precision {self.precision!r}; fp32 or bf16 is wanted")
-        for name in ("rate", "encoder_rate", "clip_norm"):
+        for name in ("rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise SpecError(f"got {name} {getattr(self, name)}; a positive number is wanted")
         for name in ("final_rate", "ema_decay"):
@@ -61,6 +74,45 @@ class EndToEndConfig:
             if getattr(self, name) < 1:
                 raise SpecError(f"got {name} {getattr(self, name)}; at least 1 is wanted")
 
+
+@dataclass(frozen=True, kw_only=True)
+class MNetConfig(RunConfig):
+    """One run of M-Net alone."""
+
+    loss: MNetLossConfig = field(default_factory=MNetLossConfig)
+    patches_per_canvas: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.patches_per_canvas < 1:
+            raise SpecError(f"got patches_per_canvas {self.patches_per_canvas}; at least 1 is wanted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndToEndConfig(RunConfig):
+    """One end-to-end run."""
+
+    loss: LossConfig = field(default_factory=LossConfig)
+    encoder_rate: float = 3e-4  # of pre-trained encoders
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.encoder_rate > 0:
+            raise SpecError(f"got encoder_rate {self.encoder_rate}; a positive number is wanted")
+
+
+# Mostly exact alphas: what M-Net has to learn is hair, and teachers' mattes are blurred there.
+LIVE_MNET = MNetConfig(
+    data=DataConfig(
+        batch_size=4,
+        patches=(192, 256),
+        patch_size=192,
+        mix=MixConfig(cutout=0.6, photo=0.2, recomposed=0.15, mask=0.0, nobody=0.05),
+    ),
+    rate=2e-3,
+    warmup_steps=50,
+    ema_decay=0.995,
+)
 
 LIVE_E2E = EndToEndConfig()
 

@@ -1,4 +1,4 @@
-"""What the end-to-end stage minimises.
+"""What the stages minimise.
 
 Source: Chen et al. 2018, sections 4.4 and 4.5.
 """
@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from shm_train.losses import known_region_loss, prediction_loss, trimap_loss
+from shm_deploy import spec
+from shm_train.losses import gradient_loss, known_region_loss, prediction_loss, trimap_loss
 from shm_train.networks import SemanticHumanMatting
 from shm_train.networks.ops import resize
-from shm_train.stages.config import LossConfig
+from shm_train.stages.config import LossConfig, MNetLossConfig
 
 
 def end_to_end_losses(
@@ -20,7 +21,7 @@ def end_to_end_losses(
 ) -> dict[str, Tensor]:
     """The terms of the loss and their weighted sum `total` (Eq. 6).
 
-    T-Net sees the whole canvas and `L_t` counts there; M-Net sees one patch of each, and of T-Net's softmax, and
+    T-Net sees the whole canvas and `L_t` counts there; M-Net sees patches of each, and of T-Net's softmax, and
     `L_p` counts there.
 
     Args:
@@ -33,7 +34,7 @@ def end_to_end_losses(
     image = batch["image"].float()
     logits = network.tnet(image)
     trimap = torch.softmax(logits.float(), dim=1)
-    places = batch["patch"].tolist()
+    places = batch["patches"].tolist()
     trimap_patch = cut_patches(resize(trimap, image.shape[-2:]), places, patch_size)
     alpha_raw = network.mnet(cut_patches(image, places, patch_size), trimap_patch)
     alpha = network.fusion(trimap_patch, alpha_raw)
@@ -48,18 +49,51 @@ def end_to_end_losses(
     return {"total": total, "prediction": prediction, "trimap": cross_entropy, "known_region": known}
 
 
-def cut_patches(x: Tensor, places: list[list[int]], size: int) -> Tensor:
-    """Cut one square out of each of (N, C, H, W) float, resized with antialiasing: (N, C, size, size).
+def mnet_losses(
+    network: SemanticHumanMatting, batch: dict[str, Tensor], patch_size: int, config: MNetLossConfig
+) -> dict[str, Tensor]:
+    """The terms of the loss of M-Net alone and their weighted sum `total`.
+
+    T-Net judges the whole canvas, without a gradient: M-Net learns from such trimaps as it will get. `prediction` is
+    L_p on alpha; `raw` is L_p on raw alpha where the true trimap is unknown, which a T-Net in error can't mute.
+
+    Args:
+        network: T-Net in evaluation mode, the rest in training mode.
+        batch: as `ComposedDataset` gives it, stacked.
+        patch_size: side to which M-Net's patches are resized [px].
+        config: the weights.
+    """
+    image = batch["image"].float()
+    places = batch["patches"].tolist()
+    with torch.no_grad():
+        trimap = torch.softmax(network.tnet(image).float(), dim=1)
+        trimap_patch = cut_patches(resize(trimap, image.shape[-2:]), places, patch_size)
+    alpha_raw = network.mnet(cut_patches(image, places, patch_size), trimap_patch)
+    alpha = network.fusion(trimap_patch, alpha_raw)
+    truth, foreground, background, sure = (
+        cut_patches(batch[name].float(), places, patch_size) for name in ("alpha", "foreground", "background", "sure")
+    )
+    unknown = sure * cut_patches(batch["trimap"][:, spec.UNKNOWN, None], places, patch_size)
+    prediction = prediction_loss(alpha, truth, foreground, background, sure, config.gamma)
+    raw = prediction_loss(alpha_raw, truth, foreground, background, unknown, config.gamma)
+    gradient = gradient_loss(alpha, truth, unknown)
+    total = prediction + config.raw * raw + config.gradient * gradient
+    return {"total": total, "prediction": prediction, "raw": raw, "gradient": gradient}
+
+
+def cut_patches(x: Tensor, places: list[list[list[int]]], size: int) -> Tensor:
+    """Cut K squares out of each of (N, C, H, W) float, resized with antialiasing: (N K, C, size, size).
 
     Args:
         x: the whole.
-        places: top, left and side of each square [px].
+        places: for each, top, left and side of its squares [px].
         size: side wanted [px].
     """
     squares = []
-    for plane, (top, left, side) in zip(x, places, strict=True):
-        square = plane[None, :, top : top + side, left : left + side]
-        if side != size:
-            square = F.interpolate(square, size=(size, size), mode="bilinear", antialias=True)
-        squares.append(square)
+    for plane, places_there in zip(x, places, strict=True):
+        for top, left, side in places_there:
+            square = plane[None, :, top : top + side, left : left + side]
+            if side != size:
+                square = F.interpolate(square, size=(size, size), mode="bilinear", antialias=True)
+            squares.append(square)
     return torch.cat(squares)

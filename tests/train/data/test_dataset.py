@@ -75,11 +75,20 @@ def test_the_patch_lies_within_the_canvas(pack):
     for number in range(20):
         example = dataset[number]
         height, width = example["alpha"].shape[-2:]
-        top, left, side = example["patch"].tolist()
+        top, left, side = example["patches"][0].tolist()
         sides.add(side)
         assert 0 <= top <= height - side
         assert 0 <= left <= width - side
     assert sides == {32, 48, 64}
+
+
+def test_more_patches_leave_the_example_and_its_first_patch_alone(pack):
+    """Each within the canvas, and not all at one place."""
+    one, many = (ComposedDataset(pack, TINY_DATA, held_out=False, num_patches=count)[3] for count in (1, 4))
+    assert many["patches"].shape == (4, 3)
+    assert len({tuple(place) for place in many["patches"].tolist()}) > 1
+    assert torch.equal(many.pop("patches")[:1], one.pop("patches"))
+    assert_same(one, many)
 
 
 def test_nobody_is_in_an_empty_example(pack):

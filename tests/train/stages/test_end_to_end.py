@@ -15,7 +15,8 @@ from shm_train.checkpoint import load_checkpoint
 from shm_train.data.samples import Pack
 from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import Budget
-from shm_train.stages.end_to_end import TrainingDiverged, train_end_to_end
+from shm_train.stages.end_to_end import train_end_to_end
+from shm_train.stages.loop import TrainingDiverged
 
 # fmt: off
 GOLDEN_TOTAL = [

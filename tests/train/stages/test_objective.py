@@ -15,14 +15,21 @@ from tests.train.conftest import TINY_DATA, TINY_NETWORK
 def test_patches_are_cut_where_they_are_wanted():
     """A square of the same side is the pixels themselves; one twice as large is shrunk to their means, roughly."""
     x = torch.arange(64.0).view(1, 1, 8, 8).repeat(2, 1, 1, 1)
-    patches = cut_patches(x, [[1, 2, 4], [0, 0, 8]], 4)
+    patches = cut_patches(x, [[[1, 2, 4]], [[0, 0, 8]]], 4)
     assert torch.equal(patches[0, 0], x[0, 0, 1:5, 2:6])
     assert patches[1, 0].mean().item() == pytest.approx(31.5, abs=0.1)
 
 
+def test_several_patches_of_one_canvas_lie_together():
+    """Two of the first canvas come before two of the second."""
+    x = torch.arange(2.0).view(2, 1, 1, 1).expand(2, 1, 8, 8)
+    places = [[[0, 0, 4], [2, 2, 4]], [[1, 1, 4], [4, 4, 4]]]
+    assert cut_patches(x, places, 4)[:, 0, 0, 0].tolist() == [0, 0, 1, 1]
+
+
 def test_a_constant_stays_constant_when_a_patch_is_resized():
     """Resizing may not darken borders, where the antialiasing filter ends."""
-    patches = cut_patches(torch.full((1, 2, 64, 64), 7.0), [[0, 0, 64]], 16)
+    patches = cut_patches(torch.full((1, 2, 64, 64), 7.0), [[[0, 0, 64]]], 16)
     torch.testing.assert_close(patches, torch.full((1, 2, 16, 16), 7.0))
 
 

@@ -1,0 +1,32 @@
+"""Stage 2: M-Net alone learns, on several patches of each canvas.
+
+Source: Chen et al. 2018, section 4.5, but that the trimaps are T-Net's own, soft ones instead of dilated true ones: it
+comes after T-Net is good, and T-Net, which takes most of a step's time when it learns, only looks.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor
+
+from shm_train.data.samples import Pack
+from shm_train.networks import SemanticHumanMatting
+from shm_train.stages.config import Budget, MNetConfig
+from shm_train.stages.loop import ParameterGroup, Stage, train
+from shm_train.stages.objective import mnet_losses
+
+
+def train_mnet(
+    config: MNetConfig, budget: Budget, network: SemanticHumanMatting, pack: Pack, folder: Path, num_workers: int
+) -> None:
+    """Train M-Net in place, T-Net as it is; see `train` for the rest."""
+    network.train()
+    network.tnet.eval().requires_grad_(False)
+
+    def losses(batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
+        return mnet_losses(network, batch, config.data.patch_size, config.loss)
+
+    mnet = ParameterGroup(parameters=list(network.mnet.parameters()), rate=config.rate)
+    stage = Stage(name="mnet", config=config, losses=losses, groups=[mnet], num_patches=config.patches_per_canvas)
+    train(stage, budget, network, pack, folder, num_workers)

@@ -1,0 +1,73 @@
+"""The stage of M-Net alone: T-Net stays, several patches count, and the loop's promises hold."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from shm_train.checkpoint import load_checkpoint
+from shm_train.cli import train as command
+from shm_train.data.dataset import ComposedDataset, first_examples
+from shm_train.networks import SemanticHumanMatting
+from shm_train.stages.config import LIVE_MNET, Budget, MNetLossConfig
+from shm_train.stages.mnet import train_mnet
+from shm_train.stages.objective import mnet_losses
+from tests.train.conftest import TINY_DATA, TINY_NETWORK
+
+TINY = replace(
+    LIVE_MNET, network=TINY_NETWORK, data=TINY_DATA, warmup_steps=2, num_validation=2, validate_every=100, log_every=1
+)
+
+
+def fresh():
+    torch.manual_seed(0)
+    return SemanticHumanMatting(TINY_NETWORK)
+
+
+def train(steps, pack, folder, config=TINY):
+    train_mnet(config, Budget(steps=steps), fresh(), pack, folder, num_workers=0)
+    return load_checkpoint(folder / "last.pt")
+
+
+def test_only_mnet_learns(pack, tmp_path):
+    """T-Net keeps every bit, batch norms included; M-Net's weights and its batch norms move; best.pt serves."""
+    before = fresh().state_dict()
+    after = train(3, pack, tmp_path)
+    for weights in (after.weights, after.training["weights"], load_checkpoint(tmp_path / "best.pt").weights):
+        changed = {name for name, tensor in weights.items() if not torch.equal(tensor, before[name])}
+        assert {name.split(".")[0] for name in changed} == {"mnet"}
+        assert "mnet.encode2.0.weight" in changed
+        assert "mnet.encode2.1.running_mean" in changed
+    assert not load_checkpoint(tmp_path / "best.pt").network().training
+
+
+def test_a_run_resumes_to_equal_weights(pack, tmp_path):
+    """Two steps and two more are four."""
+    config = replace(TINY, final_rate=1.0)  # a schedule that does not know the budget
+    whole = train(4, pack, tmp_path / "whole", config)
+    train(2, pack, tmp_path / "cut", config)
+    resumed = train(4, pack, tmp_path / "cut", config)
+    for name, tensor in whole.training["weights"].items():
+        assert torch.equal(tensor, resumed.training["weights"][name]), name
+
+
+def test_the_total_is_the_weighted_sum_over_all_patches(pack):
+    """L_p, L_p of raw alpha and the gradient's error; a gradient reaches M-Net only."""
+    network = fresh().train()
+    network.tnet.eval()
+    data = replace(TINY_DATA, patches=(32, 48, 64), patch_size=32)
+    batch = next(iter(first_examples(ComposedDataset(pack, data, held_out=False, num_patches=3), 2)))
+    terms = mnet_losses(network, batch, 32, MNetLossConfig(raw=2.0, gradient=0.25))
+    expected = terms["prediction"] + 2 * terms["raw"] + 0.25 * terms["gradient"]
+    assert terms["total"].item() == pytest.approx(expected.item())
+    terms["total"].backward()
+    assert network.mnet.prediction.weight.grad.abs().sum() > 0
+    assert all(parameter.grad is None for parameter in network.tnet.parameters())
+
+
+def test_the_command_wants_a_start(pack, tmp_path, capsys):
+    """M-Net alone makes no sense under a T-Net that knows nothing."""
+    with pytest.raises(SystemExit) as ended:
+        command.main(["mnet", "--variant", "live", "--data", str(pack.folder), "--out", str(tmp_path), "--steps", "1"])
+    assert ended.value.code == 2
+    assert "--start" in capsys.readouterr().err
