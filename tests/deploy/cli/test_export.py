@@ -1,0 +1,112 @@
+"""`shm-export`: what may be written on its command line, and what it says."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from shm_deploy.cli.export import _build_spec, _parser, _ProgressLines, main
+from shm_deploy.errors import SpecError
+from shm_deploy.export.engine import DEFAULT_PROFILE, BuildSpec
+from shm_deploy.export.progress import Progress
+
+
+def _parsed(*arguments: str) -> BuildSpec | None:
+    return _build_spec(_parser().parse_args(["--ckpt", "e2e.pt", *arguments]))
+
+
+def test_an_engine_is_built_by_default() -> None:
+    """With the profile that holds every size of the paper's rule."""
+    assert _parsed() == BuildSpec(profiles=(DEFAULT_PROFILE,))
+
+
+@pytest.mark.parametrize("arguments", [("--flavour", "none"), ("--parts-only",)], ids=" ".join)
+def test_onnx_only_builds_no_engine(arguments: tuple[str, ...]) -> None:
+    """By its name, or because an engine needs the joined graph."""
+    assert _parsed(*arguments) is None
+
+
+def test_sizes_are_width_by_height() -> None:
+    """800x608 is 608 high; profiles are batch, height, width."""
+    wanted = _parsed("--min-size", "128x96", "--opt-size", "800x608", "--max-size", "1504x1136", "--batch", "4")
+    assert wanted is not None
+    (profile,) = wanted.profiles
+    assert (profile.minimum, profile.optimum, profile.maximum) == ((1, 96, 128), (4, 608, 800), (4, 1136, 1504))
+
+
+def test_profiles_may_be_several() -> None:
+    """Each has its three sizes."""
+    wanted = _parsed("--profile", "64x64:256x256:512x512", "--profile", "512x512:800x608:1504x1504")
+    assert wanted is not None
+    assert [profile.optimum for profile in wanted.profiles] == [(1, 256, 256), (1, 608, 800)]
+
+
+def test_profile_and_sizes_exclude_each_other() -> None:
+    """Neither silently wins."""
+    with pytest.raises(SpecError, match="--profile beside"):
+        _parsed("--profile", "64x64:256x256:512x512", "--max-size", "1504x1504")
+
+
+def test_engine_options_without_an_engine_are_refused() -> None:
+    """They would do nothing."""
+    with pytest.raises(SpecError, match=r"got --batch, --compute-capability without an engine"):
+        _parsed("--flavour", "none", "--batch", "2", "--compute-capability", "8.6")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--opt-size", "800"),
+        ("--profile", "64x64:256x256"),
+        ("--name", "a.b"),
+        ("--parts-only", "--fp16"),
+        ("--min-size", "32x32"),
+        ("--flavour", "cuda"),
+    ],
+    ids=" ".join,
+)
+def test_usage_errors_exit_with_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is read or imported."""
+    with pytest.raises(SystemExit) as stopped:
+        main(["--ckpt", "e2e.pt", *arguments])
+    assert stopped.value.code == 2
+    assert "usage: shm-export" in capsys.readouterr().err
+
+
+def test_a_missing_checkpoint_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence that names the file; nothing is left in the folder."""
+    out = tmp_path / "engines"
+    assert main(["--ckpt", str(tmp_path / "none.pt"), "--out", str(out), "--flavour", "none"]) == 1
+    assert f"shm-export: no checkpoint {tmp_path / 'none.pt'}" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_log_gets_one_line_per_stage() -> None:
+    """Where no terminal is, nothing is rewritten."""
+    stream = io.StringIO()
+    lines = _ProgressLines(stream)
+    lines.tell(Progress(stage="graphs", state="begun", seconds=0, detail=""))
+    lines.tell(Progress(stage="graphs", state="step", seconds=1, detail="tracing tnet"))
+    lines.tell(Progress(stage="graphs", state="done", seconds=30.04, detail="shm.onnx 14.0 MB"))
+    lines.finish()
+    assert stream.getvalue() == "graphs                      30.0 s  shm.onnx 14.0 MB\n"
+
+
+def test_a_terminal_sees_the_running_stage() -> None:
+    """Its line is rewritten, and ended even if the stage is not."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stream = Terminal()
+    lines = _ProgressLines(stream)
+    lines.tell(Progress(stage="graphs", state="step", seconds=1, detail="tracing tnet"))
+    lines.tell(Progress(stage="graphs", state="step", seconds=2, detail="tracing mnet"))
+    lines.finish()
+    first, second = stream.getvalue().split("\r\x1b[K")[:2]
+    assert "tracing tnet" in first
+    assert "tracing mnet" in second
+    assert stream.getvalue().endswith("\n")

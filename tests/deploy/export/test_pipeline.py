@@ -1,0 +1,118 @@
+"""An export from end to end, on a small network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from shm_deploy.artifacts import find_model
+from shm_deploy.cli.export import main
+from shm_deploy.export.engine import BuildSpec
+from shm_deploy.export.pipeline import Exported, ExportFailed, export_model
+from shm_deploy.export.progress import Progress
+from shm_deploy.export.wanted import ExportSpec
+from shm_deploy.sidecar import check_file, read_sidecar
+from shm_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+
+pytestmark = pytest.mark.slow
+
+
+def _quiet(progress: Progress) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def exported(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Everything that an export can make without a GPU."""
+    pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
+    wanted = ExportSpec(
+        checkpoint=small_checkpoint,
+        out=tmp_path_factory.mktemp("engines"),
+        fp16=True,
+        engine=BuildSpec(flavour="rtx", compute_capabilities=("8.6",)),
+        max_edge=192,
+    )
+    return export_model(wanted, _quiet)
+
+
+def test_the_sidecar_describes_every_file(exported: Exported) -> None:
+    """Hashes hold, and nothing else lies in the folder."""
+    folder = exported.report.parent
+    sidecar = read_sidecar(exported.report)
+    assert sidecar == exported.sidecar
+    assert set(sidecar.files) == {"tnet", "mnet", "fusion", "joined", "joined_fp16", "plan"}
+    for record in sidecar.files.values():
+        check_file(record, folder)
+    assert {path.name for path in folder.iterdir()} == {record.file for record in sidecar.files.values()} | {"shm.json"}
+
+
+def test_the_checkpoint_is_found_from_the_sidecar(exported: Exported, small_checkpoint: Path) -> None:
+    """It is named relative to it, so that a benchmark can run the reference."""
+    assert exported.sidecar.checkpoint is not None
+    found = check_file(exported.sidecar.checkpoint, exported.report.parent)
+    assert found.resolve() == small_checkpoint.resolve()
+
+
+def test_the_certificate_has_all_that_was_measured(exported: Exported) -> None:
+    """Parts, joined graph and half graph on four photographs each; the engine has not run."""
+    certificate = exported.sidecar.certificate
+    assert certificate["passed"] is True
+    assert certificate["engine_verified"] is False
+    assert certificate["half_nodes"] > 100
+    assert certificate["activations"]["first_overflow"] is None
+    rows = [(row["candidate"], row["reference"]) for row in certificate["parity"]]
+    assert rows == 4 * [("parts", "PyTorch")] + 4 * [("shm.onnx", "parts")] + 4 * [("shm.fp16.onnx", "PyTorch")]
+
+
+def test_the_engine_is_half_and_unverified(exported: Exported) -> None:
+    """Half layers are counted; no device has run them."""
+    engine = exported.sidecar.engine
+    assert engine is not None
+    assert engine.precision == "fp16"
+    assert engine.half_layers > engine.float_layers
+    assert "tnet.Softmax" in engine.fp32_islands
+    assert not engine.verified
+
+
+def test_a_runtime_accepts_what_was_exported(exported: Exported) -> None:
+    """Model and sidecar fit, the parts lie beside."""
+    model = find_model(exported.report.with_name("shm.onnx"))
+    assert model.parts().mnet.name == "mnet.onnx"
+    assert model.sidecar is not None
+    assert model.sidecar.golden is not None
+
+
+def test_a_failed_check_leaves_what_was_there(exported: Exported, small_checkpoint: Path, tmp_path: Path) -> None:
+    """An overflowing layer fails FP16: no engine, a report with the layer's name, the earlier export untouched."""
+    checkpoint = load_checkpoint(small_checkpoint)
+    weights = dict(checkpoint.weights) | {"mnet.prediction.bias": torch.full((4,), 1e5)}
+    overflowing = tmp_path / "overflowing.pt"
+    save_checkpoint(overflowing, Checkpoint(config=checkpoint.config, weights=weights))
+    folder = exported.report.parent
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    wanted = ExportSpec(checkpoint=overflowing, out=folder, fp16=True, engine=BuildSpec(flavour="rtx"), max_edge=128)
+    with pytest.raises(ExportFailed, match=r"mnet\.prediction reaches .* half precision holds 65504") as failed:
+        export_model(wanted, _quiet)
+    assert failed.value.exit_code == 3
+    assert failed.value.report == folder / "shm.failed.json"
+    after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert after == before | {"shm.failed.json": after["shm.failed.json"]}
+    report = read_sidecar(failed.value.report)
+    assert report.engine is None
+    assert report.certificate["activations"]["first_overflow"] == "mnet.prediction"
+    failed.value.report.unlink()
+
+
+def test_the_command_ends_with_the_verdict(
+    small_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last line on standard output; parts only leave no joined file of an earlier export behind."""
+    (tmp_path / "shm.plan").write_bytes(b"of an earlier export")
+    arguments = ["--ckpt", str(small_checkpoint), "--out", str(tmp_path), "--parts-only", "--images-edge", "128"]
+    assert main(arguments) == 0
+    output = capsys.readouterr()
+    assert output.out == f"PASSED: {tmp_path / 'shm.json'}\n"
+    assert "parity of the parts" in output.err
+    assert {path.name for path in tmp_path.iterdir()} == {"tnet.onnx", "mnet.onnx", "fusion.onnx", "shm.json"}
