@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from shm_train.losses import known_region_loss, prediction_loss, trimap_loss
+from shm_train.losses import gradient_loss, known_region_loss, prediction_loss, trimap_loss
 
 
 def plane(*values):
@@ -65,3 +65,15 @@ def test_known_region_loss_is_zero_where_the_trimap_allows_the_truth():
     truth, sure = plane(0.3, 0.8), plane(1, 1)
     assert known_region_loss(unknown, truth, sure).item() == 0
     assert known_region_loss(foreground, truth, sure).item() == pytest.approx((0.7 + 0.2) / 2)
+
+
+def test_gradient_loss_is_the_error_of_the_steps_that_count():
+    """Steps are off by 1 - 0.5 and 0 - 0.5; the second does not count, and two pixels do: 0.5 / 2."""
+    loss = gradient_loss(plane(0, 1, 1), plane(0, 0.5, 1), plane(1, 1, 0))
+    assert loss.item() == pytest.approx(0.25)
+
+
+def test_gradient_loss_ignores_an_offset():
+    """An alpha that is off by the same everywhere has the right gradient, across and down."""
+    truth = torch.rand(1, 1, 4, 4)
+    assert gradient_loss(truth + 0.25, truth, torch.ones(1, 1, 4, 4)).item() == pytest.approx(0, abs=1e-6)

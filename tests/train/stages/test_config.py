@@ -6,7 +6,7 @@ import pytest
 
 from shm_deploy.errors import SpecError
 from shm_train.networks import PaperConfig
-from shm_train.stages.config import LIVE_E2E, PAPER_E2E, Budget, EndToEndConfig, LossConfig
+from shm_train.stages.config import LIVE_E2E, PAPER_E2E, Budget, EndToEndConfig, LossConfig, MNetConfig, MNetLossConfig
 from shm_train.stages.override import override, parse_setting
 
 
@@ -78,10 +78,28 @@ def test_a_setting_without_a_value_is_refused():
 
 @pytest.mark.parametrize(
     "values",
-    [{"rate": 0}, {"clip_norm": math.nan}, {"ema_decay": 1.5}, {"log_every": 0}, {"final_rate": -1}],
+    [
+        {"rate": 0},
+        {"clip_norm": math.nan},
+        {"ema_decay": 1.5},
+        {"log_every": 0},
+        {"final_rate": -1},
+        {"encoder_rate": 0},
+    ],
     ids=str,
 )
 def test_impossible_configs_are_refused(values):
     """Each by its name."""
     with pytest.raises(SpecError, match=next(iter(values))):
         EndToEndConfig(**values)
+
+
+@pytest.mark.parametrize(
+    ("config", "values"),
+    [(MNetConfig, {"patches_per_canvas": 0}), (MNetConfig, {"rate": 0}), (MNetLossConfig, {"gamma": 2})],
+    ids=["patches", "rate", "gamma"],
+)
+def test_impossible_configs_of_mnet_alone_are_refused(config, values):
+    """Its own numbers and those of every run."""
+    with pytest.raises(SpecError, match=next(iter(values))):
+        config(**values)
