@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnxruntime
@@ -88,50 +89,82 @@ def export_model(wanted: ExportSpec, report: Report) -> Exported:
         if wanted.compact:
             source = folder / wanted.files()["rounded"]
             save_checkpoint(source, checkpoint)
-        half_nodes, islands = _write_graphs(folded, wanted, folder, report)
-        ranges = _measure_ranges(folded, photographs, report)
-        references = _references(source, photographs, report)
-        variant = checkpoint.config.variant
-        rows = _graph_rows(wanted, variant, folder, photographs, references, report)
-        failures = _failures(rows, ranges, wanted, half_nodes)
-        engine = None
-        if toolkit is not None and wanted.engine is not None and not failures:
-            plan = folder / wanted.files()["plan"]
-            try:
-                engine = _build(wanted, wanted.engine, toolkit, folder / wanted.engine_source(), plan, islands, report)
-            except CheckFailed as error:
-                failures.append(str(error))
-            else:
-                if toolkit.device is not None and toolkit.device.compute_capability in engine.compute_capabilities:
-                    verified = _engine_rows(wanted, plan, photographs, references, report)
-                    rows += verified
-                    failures += [failure for row in verified for failure in row.failures()]
-                    engine = replace(engine, verified=not failures)
+        proof = _make_and_check(wanted, checkpoint.config.variant, folded, source, photographs, toolkit, folder, report)
+        made = {} if proof.failures else {role: folder / file for role, file in wanted.files().items()}
         sidecar = Sidecar(
-            variant=variant,
+            variant=checkpoint.config.variant,
             network=asdict(checkpoint.config),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             checkpoint=record_file(source) if wanted.compact else _checkpoint_record(wanted),
-            files={
-                role: record_file(folder / file) for role, file in wanted.files().items() if (folder / file).is_file()
-            },
-            versions=_versions(engine),
+            files={role: record_file(path) for role, path in made.items() if path.is_file()},
+            versions=_versions(proof.engine),
             opset=wanted.opset,
-            engine=engine,
-            certificate={
-                "passed": not failures,
-                "failures": failures,
-                "engine_verified": engine is not None and engine.verified,
-                "half_nodes": half_nodes,
-                "activations": ranges.record(),
-                "parity": [row.record() for row in rows],
-            },
-            golden=_golden(wanted, folder, photographs[0]),
+            engine=proof.engine,
+            certificate=proof.certificate(),
+            golden=None if proof.failures else _golden(wanted, folder, photographs[0]),
         )
-        target = _place(folder, wanted, sidecar) if not failures else _report_failure(wanted, sidecar)
-    if failures:
-        raise ExportFailed(failures, target)
+        target = _report_failure(wanted, sidecar) if proof.failures else _place(folder, wanted, sidecar)
+    if proof.failures:
+        raise ExportFailed(proof.failures, target)
     return Exported(sidecar=sidecar, report=target)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Proof:
+    """What was measured, as far as it got: the first kind of check that fails is the last."""
+
+    ranges: ActivationRanges
+    failures: Sequence[str]
+    rows: Sequence[Row] = ()
+    half_nodes: int = 0
+    engine: EngineRecord | None = None
+
+    def certificate(self) -> dict[str, Any]:
+        """For the sidecar."""
+        return {
+            "passed": not self.failures,
+            "failures": list(self.failures),
+            "engine_verified": self.engine is not None and self.engine.verified,
+            "half_nodes": self.half_nodes,
+            "activations": self.ranges.record(),
+            "parity": [row.record() for row in self.rows],
+        }
+
+
+def _make_and_check(
+    wanted: ExportSpec,
+    variant: Variant,
+    folded: SemanticHumanMatting,
+    source: Path,
+    photographs: Sequence[Photograph],
+    toolkit: Toolkit | None,
+    folder: Path,
+    report: Report,
+) -> _Proof:
+    """Fill `folder` with what is wanted; `source` is the checkpoint that the reference is computed with."""
+    ranges = _measure_ranges(folded, photographs, report)
+    proof = _Proof(ranges=ranges, failures=_overflow(ranges, wanted))
+    if proof.failures:
+        return proof
+    half_nodes, islands = _write_graphs(folded, wanted, folder, report)
+    references = _references(source, photographs, report)
+    rows = _graph_rows(wanted, variant, folder, photographs, references, report)
+    failures = [failure for row in rows for failure in row.failures()]
+    if wanted.fp16 and half_nodes == 0:
+        failures.append("the half graph has no half node")
+    proof = replace(proof, failures=failures, rows=rows, half_nodes=half_nodes)
+    if toolkit is None or wanted.engine is None or failures:
+        return proof
+    plan = folder / wanted.files()["plan"]
+    try:
+        engine = _build(wanted, wanted.engine, toolkit, folder / wanted.engine_source(), plan, islands, report)
+    except CheckFailed as error:
+        return replace(proof, failures=[str(error)])
+    if toolkit.device is None or toolkit.device.compute_capability not in engine.compute_capabilities:
+        return replace(proof, engine=engine)
+    engine_rows = _engine_rows(wanted, plan, photographs, references, report)
+    failures = [failure for row in engine_rows for failure in row.failures()]
+    return replace(proof, failures=failures, rows=[*rows, *engine_rows], engine=replace(engine, verified=not failures))
 
 
 def _write_graphs(
@@ -254,17 +287,14 @@ def _engine_rows(
     return rows
 
 
-def _failures(rows: Sequence[Row], ranges: ActivationRanges, wanted: ExportSpec, half_nodes: int) -> list[str]:
-    failures = [failure for row in rows for failure in row.failures()]
+def _overflow(ranges: ActivationRanges, wanted: ExportSpec) -> list[str]:
     overflow = ranges.first_overflow
-    if wanted.fp16 and overflow is not None:
-        failures.append(
-            f"{overflow.layer} reaches {overflow.largest:.4g}, half precision holds {spec.FP16_MAX:.0f}: "
-            "export without --fp16, or train with weight decay"
-        )
-    if wanted.fp16 and half_nodes == 0:
-        failures.append("the half graph has no half node")
-    return failures
+    if not wanted.fp16 or overflow is None:
+        return []
+    return [
+        f"{overflow.layer} reaches {overflow.largest:.4g}, half precision holds {spec.FP16_MAX:.0f}: "
+        "export without --fp16, or train with weight decay"
+    ]
 
 
 def _golden(wanted: ExportSpec, folder: Path, photograph: Photograph) -> GoldenImage | None:
