@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +99,7 @@ class _Graph:
             "INFERENCE_PRECISION_HINT": "f32",  # the default is bfloat16 on CPUs that have it
         }
         try:
-            self._compiled: Any = core.compile_model(network, "CPU", options)
+            self._compiled: Any = _elsewhere(lambda: core.compile_model(network, "CPU", options))
         except RuntimeError as error:
             raise BackendError(f"OpenVINO failed to compile {model}: {error}") from error
         self.inputs = _signature(self._compiled.inputs)
@@ -116,6 +118,17 @@ class _Graph:
     def close(self) -> None:
         self._requests.drain()
         self._compiled = None
+
+
+def _elsewhere(call: Callable[[], Any]) -> Any:
+    """The call's result, from a thread of its own.
+
+    OpenVINO's compiler gives the thread that compiles an alternate signal stack and puts the former one back when the
+    graph goes. Two graphs that go in the order in which they came leave a freed stack behind, and the next signal with
+    a Python handler (an interrupt, the end of a child) crashes the process.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
 
 
 def _signature(ports: list[Any]) -> dict[str, str]:
