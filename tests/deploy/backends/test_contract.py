@@ -19,7 +19,6 @@ ONNX_RUNTIMES: tuple[BackendName, ...] = ("onnxruntime", "openvino")
 # The file of `live_folder` that each backend runs.
 LIVE_FILES: dict[BackendName, str] = {
     "onnxruntime": "shm.onnx",
-    "tiles": "shm.onnx",
     "openvino": "shm.onnx",
     "pytorch": "live.pt",
 }
