@@ -49,7 +49,9 @@ def shrink(image: NDArray[Pixel], size: tuple[int, int]) -> NDArray[Pixel]:
         return image
     import cv2
 
-    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), image.dtype)
+    scaled = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+    # A mean of floats may leave their range by a rounding; an alpha over 1 is no alpha.
+    return np.asarray(np.clip(scaled, image.min(), image.max()) if image.dtype == np.float32 else scaled, image.dtype)
 
 
 def enlarge(plane: NDArray[Pixel], size: tuple[int, int]) -> NDArray[Pixel]:
