@@ -59,6 +59,15 @@ def parse_background(text: str) -> Background:
         return Blur()
     if Path(text).is_file() or Path(text).suffix.lower() in INPUT_SUFFIXES:
         return Picture(photo=read_photo(Path(text)))
+    return parse_colour(text)
+
+
+def parse_colour(text: str) -> Colour:
+    """A colour by its name or numbers ("white", "#20a0ff", "rgb(32, 160, 255)").
+
+    Raises:
+        SpecError: no colour, or one with transparency.
+    """
     try:
         channels = ImageColor.getrgb(text)
     except ValueError as error:

@@ -31,28 +31,35 @@ _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "JPEG2000", "AVI
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
-def open_picture(source: Path | bytes) -> Image.Image:
+class TooManyPixels(MediaError):
+    """A picture whose header claims more pixels than it may have; none of them was decoded."""
+
+
+def open_picture(source: Path | bytes, max_pixels: int | None = None) -> Image.Image:
     """Decode a picture, or the first frame of an animation.
 
     Args:
         source: a file, or the bytes of one.
+        max_pixels: how many its header may claim, checked before decoding; None for Pillow's own limit alone.
 
     Returns:
         The picture as it is stored: any mode, not yet upright; its file is closed.
 
     Raises:
-        MediaError: it is missing, no picture, broken, truncated, or too large to be honest.
+        MediaError: it is missing, no picture, broken or truncated.
+        TooManyPixels: it claims more than it may have.
     """
-    name = "standard input" if isinstance(source, bytes) else str(source)
+    name = "the input" if isinstance(source, bytes) else str(source)
     data = source if isinstance(source, bytes) else _read(source)
     if not data:
         raise MediaError(f"{name} is empty: a picture was expected")
     Image.preinit()  # the five usual formats; the others are imported only if these don't fit
     try:
         picture = Image.open(io.BytesIO(data), formats=_readable_formats())
+        _check_claim(picture, max_pixels, name)
         picture.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise MediaError(
+        raise TooManyPixels(
             f"{name} claims more pixels than a photograph has ({error}): "
             "scale it down first, or raise PIL.Image.MAX_IMAGE_PIXELS in your own program"
         ) from error
@@ -63,6 +70,14 @@ def open_picture(source: Path | bytes) -> Image.Image:
     except PILLOW_FAILURES as error:
         raise MediaError(f"{name} is broken or truncated ({error}): copy or export it again") from error
     return picture
+
+
+def _check_claim(picture: Image.Image, max_pixels: int | None, name: str) -> None:
+    width, height = picture.size
+    if max_pixels is not None and width * height > max_pixels:
+        raise TooManyPixels(
+            f"{name} claims {width}x{height} px, more than the {max_pixels} allowed: scale it down first"
+        )
 
 
 def _read(path: Path) -> bytes:

@@ -32,7 +32,7 @@ class Photo:
     metadata: Metadata
 
 
-def read_photo(source: Path | bytes) -> Photo:
+def read_photo(source: Path | bytes, max_pixels: int | None = None) -> Photo:
     """Read a picture of any kind: grey, palette, 16-bit, CMYK, transparent, rotated by EXIF, animated (first frame).
 
     RGB keeps its pixels and its ICC profile. Grey and CMYK with a profile are converted to sRGB by it,
@@ -40,12 +40,13 @@ def read_photo(source: Path | bytes) -> Photo:
 
     Args:
         source: a file, or the bytes of one.
+        max_pixels: as in `open_picture`.
 
     Raises:
         MediaError: `open_picture` refuses it, or its pixels have no defined range (32-bit integers, floats).
     """
-    stored = open_picture(source)
-    name = "standard input" if isinstance(source, bytes) else str(source)
+    stored = open_picture(source, max_pixels)
+    name = "the input" if isinstance(source, bytes) else str(source)
     try:
         upright = ImageOps.exif_transpose(stored)
     except PILLOW_FAILURES as error:

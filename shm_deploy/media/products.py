@@ -36,8 +36,20 @@ def render(matter: Matter, photo: Photo, wanted: Product | Background, quality: 
         (H, W, 4) for a cut-out, (H, W) for an alpha or trimap, (H, W, 3) otherwise; uint8, the caller's own.
     """
     if wanted is Product.TRIMAP:
-        return _under(photo.opacity, spec.picture_from_trimap(matter.trimap(photo.pixels)))
-    alpha = _under(photo.opacity, matter(photo.pixels))
+        return trimap_picture(photo, matter.trimap(photo.pixels))
+    return render_alpha(photo, matter(photo.pixels), wanted, quality)
+
+
+def trimap_picture(photo: Photo, trimap: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W) uint8 of 255, 128, 0 from a trimap (H, W, 3) of a photograph."""
+    return _under(photo.opacity, spec.picture_from_trimap(trimap))
+
+
+def render_alpha(
+    photo: Photo, alpha: NDArray[np.uint8], wanted: Product | Background, quality: Quality
+) -> NDArray[np.uint8]:
+    """Make of a photograph and its alpha (H, W) what is wanted, which is no trimap; otherwise as `render`."""
+    alpha = _under(photo.opacity, alpha)
     if wanted is Product.ALPHA:
         return alpha
     foreground = estimate_foreground(photo.pixels, alpha, quality)

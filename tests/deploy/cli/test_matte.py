@@ -163,7 +163,7 @@ def test_broken_stream_exits_1_with_nothing_on_standard_output(tiny_model: Path)
     """A consumer of the pipe sees an empty file, not half a one."""
     done = shell("-", "-o", "-", "--model", str(tiny_model), data=b"no picture")
     assert (done.returncode, done.stdout) == (1, b"")
-    assert b"standard input is no picture" in done.stderr
+    assert b"the input is no picture" in done.stderr
 
 
 def test_arguments_are_read_before_anything_heavy_is_imported() -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from shm_deploy.errors import MediaError
+from shm_deploy.media.decoding import TooManyPixels
 from shm_deploy.media.formats import AVIF, FORMATS, JPEG, PNG, TIFF, WEBP, ImageFormat
 from shm_deploy.media.images import Photo, encode_image, read_photo
 from shm_deploy.media.metadata import Metadata
@@ -162,6 +163,15 @@ def test_animation_gives_its_first_frame(kind: str) -> None:
 def test_one_pixel_is_read() -> None:
     """It is a picture; that it is too small for the network is for the network to say."""
     assert read_photo(zoo.encoded(Image.new("RGB", (1, 1), zoo.RED))).pixels.tolist() == [[list(zoo.RED)]]
+
+
+def test_pixels_are_counted_before_they_are_decoded() -> None:
+    """A broken picture that claims one pixel too many is refused for its claim; at the limit, for being broken."""
+    bomb = zoo.png_claiming(100, 50)
+    with pytest.raises(TooManyPixels, match=r"100x50 px, more than the 4999 allowed"):
+        read_photo(bomb, max_pixels=4999)
+    with pytest.raises(MediaError, match="broken or truncated"):
+        read_photo(bomb, max_pixels=5000)
 
 
 @pytest.mark.parametrize(
