@@ -18,7 +18,9 @@ if TYPE_CHECKING:
         SpecError,
     )
     from shm_deploy.info import Info
-    from shm_deploy.matter import Matter, Result
+    from shm_deploy.matter import Matter
+    from shm_deploy.result import DeviceResult, Result
+    from shm_deploy.stream.frames import Frame
     from shm_deploy.trust import Trust
 
 # Where each name lives; it is imported when it is first used, so that `import shm_deploy` costs next to nothing.
@@ -29,13 +31,15 @@ _HOMES = {
     "BackendUnavailable": "errors",
     "CheckFailed": "errors",
     "DeviceMismatch": "errors",
+    "DeviceResult": "result",
+    "Frame": "stream.frames",
     "Info": "info",
     "MatteError": "errors",
     "Matter": "matter",
     "Mattes": "backends.protocol",
     "MediaError": "errors",
     "Parts": "backends.protocol",
-    "Result": "matter",
+    "Result": "result",
     "SpecError": "errors",
     "Trust": "trust",
 }
@@ -47,6 +51,8 @@ __all__ = [
     "BackendUnavailable",
     "CheckFailed",
     "DeviceMismatch",
+    "DeviceResult",
+    "Frame",
     "Info",
     "MatteError",
     "Matter",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -25,20 +24,16 @@ from shm_deploy.gate import Gate
 from shm_deploy.golden import check_golden
 from shm_deploy.info import Info
 from shm_deploy.inputs import as_frames, as_trimaps, check_on_gpu
+from shm_deploy.result import Result
+from shm_deploy.stream.asynchronous import over_asyncio
+from shm_deploy.stream.frames import Latency
+from shm_deploy.stream.matting import Engine, matte_stream
 from shm_deploy.trust import Trust, trust_of
 
 if TYPE_CHECKING:
     from shm_deploy.inputs import ImageLike
 
 AlphaType = type[np.uint8] | type[np.float32]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """The matte of one image, and how far it can be trusted."""
-
-    alpha: NDArray[np.uint8]  # (H, W)
-    trust: Trust
 
 
 class Matter:
@@ -194,7 +189,42 @@ class Matter:
             frames = _one_frame(image, bgr=bgr)
             fit = Fit.of(frames, self._max_edge)
             mattes = self._backend.run(fit.forward(frames))
-            return Result(alpha=fit.back(mattes.alpha)[0], trust=trust_of(fit.crop(mattes.trimap)[0]))
+            alpha, trust = fit.back(mattes.alpha)[0], trust_of(fit.crop(mattes.trimap)[0])
+            return Result(alpha=alpha, trust=trust, frame=image)
+
+    def stream(
+        self, frames: Iterable[Any], *, bgr: bool = False, latency: Latency = "full"
+    ) -> Generator[Result, None, None]:
+        """Matte frames as they come; reading them, preparing, the network and finishing overlap.
+
+        Any number of streams may run at once on one `Matter`. Threads start with the first result that is asked for,
+        and end with the stream: at its end, on an error, on `close()`, or when the generator is let go.
+
+        Args:
+            frames: (H, W, 3) uint8 RGB or PIL images, bare or as `Frame(pixels=..., pts=...)` with a time stamp; read
+                in a thread of its own. Sizes may change. Frames on the GPU are matted there (see `on_device`).
+            bgr: arrays come from OpenCV, blue first.
+            latency: "full" gives a result for every frame, and reads ahead a few frames at most. "low", for live
+                sources, reads as fast as frames come and drops all but the newest; `Result.num_dropped` counts them.
+
+        Yields:
+            A `Result` per frame, in order, each with its own frame, time stamp and number; a `DeviceResult` for a frame
+            on the GPU.
+
+        Raises:
+            Exception: whatever `frames` or a stage raised, once, after the results before it.
+        """
+        return matte_stream(self._engine(), frames, bgr=bgr, latency=latency)
+
+    def stream_async(
+        self, frames: AsyncIterable[Any] | Iterable[Any], *, bgr: bool = False, latency: Latency = "full"
+    ) -> AsyncGenerator[Result, None]:
+        """`stream` for asyncio: `async for result in matter.stream_async(frames)`, without blocking the event loop.
+
+        Args:
+            frames: as in `stream`, or an asynchronous iterable of them, which is read in the running event loop.
+        """
+        return over_asyncio(frames, lambda source: self.stream(source, bgr=bgr, latency=latency))
 
     def trust(self, image: ImageLike, *, bgr: bool = False) -> Trust:
         """How far the matte of one image can be trusted; `matte` gives both at the price of one."""
@@ -268,6 +298,9 @@ class Matter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _engine(self) -> Engine:
+        return Engine(backend=self._backend, on_device=self.on_device, gate=self._gate, max_edge=self._max_edge)
 
     def _check_golden(self) -> bool:
         if self._file is None or self._file.sidecar is None or self._file.sidecar.golden is None:

@@ -1,0 +1,106 @@
+"""The stages of a stream: what is done with one frame after it was read and before the caller has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shm_deploy.backends.device_arrays import is_on_gpu
+from shm_deploy.backends.protocol import Backend, DeviceMattes, Mattes
+from shm_deploy.errors import SpecError
+from shm_deploy.fit import Fit
+from shm_deploy.inputs import as_frames
+from shm_deploy.result import DeviceResult, Result, Timestamp
+from shm_deploy.stream.frames import Frame, Latency
+from shm_deploy.stream.pipeline import close_source, overlap
+from shm_deploy.trust import trust_of
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Engine:
+    """What several streams share."""
+
+    backend: Backend
+    on_device: Callable[[Any], DeviceMattes]
+    gate: AbstractContextManager[None]
+    max_edge: int | None  # px
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Job:
+    """One frame on its way."""
+
+    index: int
+    frame: Any
+    pts: Timestamp | None
+    fit: Fit | None = None  # None on a GPU, where nothing is scaled
+    input: Any = None  # (1, h, w, 3) for the network
+    mattes: Mattes | DeviceMattes | None = None
+
+
+def matte_stream(engine: Engine, frames: Iterable[Any], *, bgr: bool, latency: Latency) -> Generator[Any, None, None]:
+    """Matte frames as they come; arguments and results as in `Matter.stream`."""
+    if latency not in ("full", "low"):
+        raise SpecError(f"got latency {latency!r}; wanted 'full' or 'low'")
+    return _counted(overlap(_numbered(frames), _stages(engine, bgr=bgr, latency=latency), latency))
+
+
+def _stages(engine: Engine, *, bgr: bool, latency: Latency) -> list[Callable[[_Job], Any]]:
+    def prepare(job: _Job) -> _Job:
+        if is_on_gpu(job.frame):
+            if bgr:
+                raise SpecError("got bgr=True with frames on the GPU; wanted RGB: swap the channels there")
+            return job
+        pixels = as_frames(job.frame, bgr=bgr)
+        if len(pixels) != 1:
+            raise SpecError(f"got a batch {pixels.shape} in a stream; wanted one frame (H, W, 3) at a time")
+        fit = Fit.of(pixels, engine.max_edge)
+        return replace(job, fit=fit, input=fit.forward(pixels))
+
+    def run(job: _Job) -> _Job:
+        with engine.gate:
+            mattes = engine.on_device(job.frame) if job.fit is None else engine.backend.run(job.input)
+        return replace(job, input=None, mattes=mattes)
+
+    def finish(job: _Job) -> Result | DeviceResult:
+        mattes = job.mattes
+        if job.fit is None:
+            assert isinstance(mattes, DeviceMattes)
+            return DeviceResult(alpha=mattes.alpha, trimap=mattes.trimap, frame=job.frame, pts=job.pts, index=job.index)
+        assert isinstance(mattes, Mattes)
+        return Result(
+            alpha=job.fit.back(mattes.alpha)[0],
+            trust=trust_of(job.fit.crop(mattes.trimap)[0]),
+            frame=job.frame,
+            pts=job.pts,
+            index=job.index,
+        )
+
+    if latency == "low":
+        # A frame that is prepared while the network is busy grows old: the newest one is taken when both are free.
+        return [lambda job: run(prepare(job)), finish]
+    return [prepare, run, finish]
+
+
+def _numbered(frames: Iterable[Any]) -> Generator[_Job, None, None]:
+    iterator = iter(frames)
+    try:
+        for index, frame in enumerate(iterator):
+            if isinstance(frame, Frame):
+                yield _Job(index=index, frame=frame.pixels, pts=frame.pts)
+            else:
+                yield _Job(index=index, frame=frame, pts=None)
+    finally:
+        close_source(iterator)
+
+
+def _counted(results: Generator[Any, None, None]) -> Generator[Any, None, None]:
+    expected = 0
+    try:
+        for result in results:
+            yield replace(result, num_dropped=result.index - expected) if result.index != expected else result
+            expected = result.index + 1
+    finally:
+        results.close()
