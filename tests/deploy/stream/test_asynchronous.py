@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
 import pytest
@@ -54,30 +54,31 @@ def test_plain_frames_are_read_off_the_loop(fake_backend: FakeBackend) -> None:
     """A blocking source does not block the loop: it waits here for what the loop does."""
     ready = threading.Event()
 
-    def frames() -> AsyncIterator[NDArray[np.uint8]]:
+    def frames() -> Iterator[NDArray[np.uint8]]:
         assert ready.wait(5)
         yield grey(7)
 
-    async def main() -> int:
+    async def main() -> list[int]:
         asyncio.get_running_loop().call_later(0.02, ready.set)
         with Matter(fake_backend) as matter:
-            return [int(result.alpha[0, 0]) async for result in matter.stream_async(frames())][0]
+            return [int(result.alpha[0, 0]) async for result in matter.stream_async(frames())]
 
-    assert asyncio.run(main()) == 7
+    assert asyncio.run(main()) == [7]
 
 
 def test_error_of_an_asynchronous_source_surfaces_once(fake_backend: FakeBackend) -> None:
     """After the results before it."""
 
-    async def main() -> list[int]:
-        found: list[int] = []
-        with Matter(fake_backend) as matter:
-            with pytest.raises(Flaw):
-                async for result in matter.stream_async(Track(2, "fail").frames()):
-                    found.append(int(result.alpha[0, 0]))
-        return found
+    found: list[int] = []
 
-    assert asyncio.run(main()) == [0, 1]
+    async def main() -> None:
+        with Matter(fake_backend) as matter:
+            async for result in matter.stream_async(Track(2, "fail").frames()):
+                found.append(int(result.alpha[0, 0]))
+
+    with pytest.raises(Flaw):
+        asyncio.run(main())
+    assert found == [0, 1]
     assert stream_threads() == 0
 
 
