@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ class Product(enum.Enum):
     ALPHA = "alpha"  # grey
     FOREGROUND = "foreground"  # RGB
     TRIMAP = "trimap"  # grey: 255, 128, 0
+
+
+OfAlpha = Literal[Product.CUTOUT, Product.ALPHA, Product.FOREGROUND]
 
 
 def render(matter: Matter, photo: Photo, wanted: Product | Background, quality: Quality) -> NDArray[np.uint8]:
@@ -46,9 +50,9 @@ def trimap_picture(photo: Photo, trimap: NDArray[np.uint8]) -> NDArray[np.uint8]
 
 
 def render_alpha(
-    photo: Photo, alpha: NDArray[np.uint8], wanted: Product | Background, quality: Quality
+    photo: Photo, alpha: NDArray[np.uint8], wanted: OfAlpha | Background, quality: Quality
 ) -> NDArray[np.uint8]:
-    """Make of a photograph and its alpha (H, W) what is wanted, which is no trimap; otherwise as `render`."""
+    """Make of a photograph and its alpha (H, W) what is wanted; otherwise as `render`."""
     alpha = _under(photo.opacity, alpha)
     if wanted is Product.ALPHA:
         return alpha

@@ -1,0 +1,1 @@
+"""Mattes over HTTP, and a page for people: what `shm-serve` runs."""

@@ -1,0 +1,69 @@
+"""Live frames over a WebSocket: one encoded picture in, one encoded picture back, in order."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from shm_deploy.errors import MatteError
+from shm_deploy.serve.access import chosen_subprotocol
+from shm_deploy.serve.bodies import Upload
+from shm_deploy.serve.making import Order
+from shm_deploy.serve.problems import Problem, problem_of
+from shm_deploy.serve.service import Service
+
+SUBPROTOCOL = "shm.live.v1"
+NORMAL, GOING_AWAY, UNSUPPORTED, TOO_BIG = 1000, 1001, 1003, 1009  # RFC 6455, 7.4.1
+
+
+async def run_live(socket: WebSocket, service: Service, order: Order) -> None:
+    """Answer frames until the client leaves, falls silent, or the service stops.
+
+    A frame is answered before the next one is read: a client that sends faster than it is answered waits in TCP.
+    A frame that gets no matte is answered by its problem, as text.
+    """
+    try:
+        order.check(Upload(image=b""))
+        with service.counted_live():
+            await socket.accept(chosen_subprotocol(socket.scope["subprotocols"], SUBPROTOCOL))
+            await _answer_frames(socket, service, order)
+    except MatteError as error:
+        await socket.send_denial_response(problem_of(error).response())
+    except Problem as problem:
+        await socket.send_denial_response(problem.response())
+    except WebSocketDisconnect:
+        pass
+
+
+async def _answer_frames(socket: WebSocket, service: Service, order: Order) -> None:
+    while True:
+        frame = await _next_frame(socket, service)
+        if frame is None:
+            return
+        try:
+            answer = await service.make(Upload(image=frame), order, reserved=True)
+        except Problem as problem:
+            await socket.send_json(problem.body())
+            continue
+        await socket.send_bytes(answer.data)
+        service.meters.frames.inc()
+
+
+async def _next_frame(socket: WebSocket, service: Service) -> bytes | None:
+    """The next frame; None once the socket is closed from here."""
+    try:
+        async with asyncio.timeout(service.limits.live_idle_seconds):
+            message = await socket.receive()
+    except TimeoutError:
+        await socket.close(GOING_AWAY, f"no frame for {service.limits.live_idle_seconds:g} s")
+        return None
+    if message["type"] == "websocket.disconnect":
+        return None
+    frame = message.get("bytes")
+    if frame is None:
+        await socket.close(UNSUPPORTED, "wanted binary messages, each a picture file")
+        return None
+    assert isinstance(frame, bytes)
+    assert socket.application_state is WebSocketState.CONNECTED
+    return frame

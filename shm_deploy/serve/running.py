@@ -1,0 +1,60 @@
+"""Processes: one that serves, or several that share a socket and a parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Callable
+from functools import partial
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from shm_deploy.matter import Matter
+from shm_deploy.serve.app import create_app
+from shm_deploy.serve.connections import PatientProtocol
+from shm_deploy.serve.metrics import SHARED_FOLDER
+from shm_deploy.serve.settings import Settings
+
+_SPARE_SECONDS = 5  # for a stop, beside the time that the last request may take
+
+
+def serve(settings: Settings, open_matter: Callable[[], Matter], listener: socket.socket, num_workers: int) -> bool:
+    """Serve until SIGTERM or SIGINT, then finish what was accepted.
+
+    Args:
+        settings: limits, per process, and access.
+        open_matter: opens the model, in every process; picklable for several.
+        listener: a listening socket.
+        num_workers: processes.
+
+    Returns:
+        Whether it ever served: False where the application could not start.
+    """
+    limits = settings.limits
+    config = uvicorn.Config(
+        partial(create_app, settings, open_matter),
+        factory=True,
+        workers=num_workers,
+        http=PatientProtocol,
+        ws="websockets-sansio",
+        ws_max_size=limits.max_bytes,
+        ws_max_queue=2,
+        lifespan="on",
+        access_log=False,  # it has addresses and options of requests
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=int(2 * limits.seconds) + _SPARE_SECONDS,
+    )
+    if num_workers > 1:
+        with tempfile.TemporaryDirectory(prefix="shm-serve-") as folder:
+            os.environ[SHARED_FOLDER] = folder  # read by the processes that are started below
+            Multiprocess(config, [listener]).run()
+        return True
+    server = uvicorn.Server(config)
+    # uvicorn raises the signal again after it has stopped, for whoever else handles it: here nobody has to.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    server.run([listener])
+    return server.started
