@@ -6,15 +6,29 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
-from shm_deploy.errors import MatteError, SpecError
-from shm_train.data.layout import find_jobs, unpack_labels
+from shm_deploy.compositing import Quality
+from shm_deploy.errors import CheckFailed, MatteError, SpecError
+from shm_train.data.check import check
+from shm_train.data.exclusion import read_exclusions
+from shm_train.data.labels import LabelRules
+from shm_train.data.layout import Listing, find_jobs, unpack_labels
 from shm_train.data.pack import PackConfig, pack
 from shm_train.data.samples import Pack
 
 REJECTED_FILE = "rejected.json"
+LAYOUTS = """layouts of DATA; partners by the same place and name, every folder by source or flat:
+  *.png, rgba/               cut-outs with an alpha channel
+  rgba_video/SOURCE/CLIP/    the same, frame by frame
+  fg/ + alpha/               colours of the person alone, and alphas
+  image/ + alpha/ (+ fg/)    photographs, and alphas
+  image/ + mask/             photographs, and hard masks; people/ + masks/ are the same
+  people/                    photographs that want labels (--labels)
+  backgrounds/               pictures with nobody in them
+  groups.json                {KEY: GROUP}, pictures that the split must not divide"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,34 +45,62 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="shm-data", description="Prepare pictures for training.")
     commands = parser.add_subparsers(required=True)
-    packing = commands.add_parser("pack", help="turn folders of pictures into a pack for training")
-    packing.add_argument("data", type=Path, help="folder with people/ masks/ rgba/ rgba_video/ backgrounds/, by source")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], None], purpose: str, epilog: str = ""
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name, help=purpose, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        added.set_defaults(run=run)
+        return added
+
+    checking = command("check", _check, "say what is wrong with folders of pictures; exit code 3 if anything", LAYOUTS)
+    _add_listing(checking)
+
+    packing = command("pack", _pack, "turn folders of pictures into a pack for training", LAYOUTS)
+    _add_listing(packing)
     packing.add_argument("out", type=Path, help="the pack's folder, new or empty")
-    packing.add_argument("--labels", type=Path, help="folder of teachers' labels, by source")
     packing.add_argument("--label-tars", type=Path, nargs="+", default=[], help="tars to unpack to --labels first")
+    packing.add_argument(
+        "--merge-masks", action="store_true", help="hard masks decide away from their edge, not labels"
+    )
     packing.add_argument("--longest-side", type=int, default=PackConfig.longest_side, metavar="PX")
-    packing.add_argument("--frame-step", type=int, default=10, metavar="N", help="take every n-th frame of a clip")
-    packing.add_argument("--workers", type=int, default=2, help="processes")
-    packing.set_defaults(run=_pack)
+    packing.add_argument(
+        "--foreground", choices=get_args(Quality), default=PackConfig.foreground, help="colours of photographs"
+    )
     return parser
 
 
+def _add_listing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, nargs="+", help="folders of pictures, see below")
+    parser.add_argument("--labels", type=Path, help="folder of teachers' labels, by source")
+    parser.add_argument("--exclude", type=Path, metavar="FILE", help="lines of KEY REASON: pictures to leave out")
+    parser.add_argument("--frame-step", type=int, default=10, metavar="N", help="take every n-th frame of a clip")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes; 0 works in this one")
+
+
+def _check(args: argparse.Namespace) -> None:
+    listing = _listing(args)
+    problems = check(listing, args.workers, _progress(len(listing.jobs)))
+    for where, what in problems:
+        print(f"{where:40s} {what}")
+    counts = Counter(job.kind for job in listing.jobs)
+    print(", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "nothing to pack")
+    if problems:
+        raise CheckFailed(f"{len(problems)} problems: mend them, or list the pictures in a file for --exclude")
+
+
 def _pack(args: argparse.Namespace) -> None:
-    config = PackConfig(longest_side=args.longest_side)
-    if args.frame_step < 1:
-        raise SpecError(f"got --frame-step {args.frame_step}; at least 1 is wanted")
+    config = PackConfig(
+        longest_side=args.longest_side, foreground=args.foreground, rules=LabelRules(merge_masks=args.merge_masks)
+    )
     if args.label_tars:
         if args.labels is None:
             raise SpecError("got --label-tars without --labels; say where to unpack them")
         unpack_labels(args.label_tars, args.labels)
-    jobs = find_jobs(args.data, args.labels, args.frame_step)
-
-    def done(count: int) -> None:
-        if count % 100 == 0 or count == len(jobs):
-            print(f"\r{count}/{len(jobs)} pictures", end="", file=sys.stderr, flush=True)
-
-    rejected = pack(jobs, args.out, config, args.workers, done)
-    print(file=sys.stderr)
+    listing = _listing(args)
+    rejected = dict(listing.problems) | pack(listing.jobs, args.out, config, args.workers, _progress(len(listing.jobs)))
     (args.out / REJECTED_FILE).write_text(json.dumps(rejected, indent=0) + "\n")
     counts = Counter((sample.kind, sample.source, sample.held_out) for sample in Pack(args.out).samples)
     for kind, source in sorted({key[:2] for key in counts}):
@@ -66,6 +108,27 @@ def _pack(args: argparse.Namespace) -> None:
             f"{kind:11s} {source:18s} train {counts[kind, source, False]:5d}  held out {counts[kind, source, True]:4d}"
         )
     print(f"rejected {len(rejected)}: {args.out / REJECTED_FILE}")
+
+
+def _listing(args: argparse.Namespace) -> Listing:
+    """What is in the folders, but for what was excluded by hand."""
+    if args.frame_step < 1:
+        raise SpecError(f"got --frame-step {args.frame_step}; at least 1 is wanted")
+    listing = find_jobs(args.data, args.labels, args.frame_step)
+    if args.exclude is None:
+        return listing
+    excluded = read_exclusions(args.exclude)
+    absent = excluded.keys() - {job.key for job in listing.jobs}
+    print(f"excluded {len(excluded) - len(absent)} pictures; {len(absent)} of the list are not here", file=sys.stderr)
+    return Listing([job for job in listing.jobs if job.key not in excluded], listing.problems)
+
+
+def _progress(total: int) -> Callable[[int], None]:
+    def done(count: int) -> None:
+        if count % 100 == 0 or count == total:
+            print(f"\r{count}/{total} pictures", end="" if count < total else "\n", file=sys.stderr, flush=True)
+
+    return done
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from shm_deploy.errors import SpecError
 from shm_train.data.compose import AugmentConfig, Example, Size, composed_example, empty_example, photo_example
 from shm_train.data.samples import Kind, Pack, Sample
-from shm_train.data.trimap import transition, true_trimap
+from shm_train.data.trimap import random_trimap, transition, true_trimap
 
 MIN_PATCH = 16  # [px], M-Net's stride
 
@@ -47,6 +47,7 @@ class DataConfig:
     patches: tuple[int, ...] = (256,)  # sides of the squares that are cut out for M-Net, one drawn per example ...
     patch_size: int = 256  # ... and the side to which they are resized
     unknown_radius: float = 0.018  # of the trimap's dilation, of the canvas' short side
+    mnet_radius: tuple[float, float] = (0.004, 0.04)  # of the random trimaps of M-Net alone, of the same
     seed: int = 0
     mix: MixConfig = field(default_factory=MixConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -58,6 +59,8 @@ class DataConfig:
             raise SpecError(f"got canvases {self.canvases} and patches {self.patches}; at least one each is wanted")
         if max(self.patches) > min(min(canvas) for canvas in self.canvases):
             raise SpecError(f"got patches {self.patches}; they must fit into every canvas of {self.canvases}")
+        if not 0 <= self.mnet_radius[0] <= self.mnet_radius[1]:
+            raise SpecError(f"got mnet_radius {self.mnet_radius}; a range, lowest first, is wanted")
         if min(*self.patches, self.patch_size) < MIN_PATCH:
             raise SpecError(f"got patches {self.patches}, resized to {self.patch_size}; at least {MIN_PATCH} is wanted")
 
@@ -78,6 +81,11 @@ class Draw(NamedTuple):
     pool: Pool
     people: tuple[Sample, ...]
     background: Sample | None
+
+    @property
+    def exact(self) -> bool:
+        """Whether alpha's soft edges are the truth."""
+        return bool(self.people) and all(person.kind == "cutout" or person.exact for person in self.people)
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -121,9 +129,9 @@ class ComposedDataset(Dataset[dict[str, Tensor]]):
         """Make example `number`.
 
         Returns:
-            image, foreground, background: (3, H, W) uint8; alpha, sure: (1, H, W) float32 in 0..1; trimap: (3, H, W)
-            float32 one-hot; patches: (K, 3), top, left and side of M-Net's patches; exact: whether alpha's soft edges
-            are exact; number.
+            image, foreground, background: (3, H, W) uint8; alpha, sure: (1, H, W) float32 in 0..1; trimap, for T-Net,
+            and mnet_trimap, of random width: (3, H, W) float32 one-hot; patches: (K, 3), top, left and side of M-Net's
+            patches; exact: whether alpha's soft edges are exact; number.
         """
         cv2.setNumThreads(0)
         config = self.config
@@ -132,7 +140,9 @@ class ComposedDataset(Dataset[dict[str, Tensor]]):
         rng = self._generator(number)
         drawn = self._draw(rng)
         example = self._example(drawn, canvas, rng)
-        radius = max(2, round(config.unknown_radius * min(canvas)))
+        short_side = min(canvas)
+        radius = max(2, round(config.unknown_radius * short_side))
+        radii = (config.mnet_radius[0] * short_side, config.mnet_radius[1] * short_side)
         edges = np.argwhere(transition(example.alpha))
         patches = [_patch(example.alpha.shape, edges, config.patches, rng) for _ in range(self.num_patches)]
         return {
@@ -142,8 +152,9 @@ class ComposedDataset(Dataset[dict[str, Tensor]]):
             "alpha": torch.from_numpy(example.alpha)[None],
             "sure": torch.from_numpy(example.sure)[None],
             "trimap": torch.from_numpy(true_trimap(example.alpha, radius)),
+            "mnet_trimap": torch.from_numpy(random_trimap(example.alpha, radii, self._generator(number, 3))),
             "patches": torch.tensor(patches),
-            "exact": torch.tensor(drawn.pool == "cutout"),
+            "exact": torch.tensor(drawn.exact),
             "number": torch.tensor(number),
         }
 
@@ -151,8 +162,9 @@ class ComposedDataset(Dataset[dict[str, Tensor]]):
         """What example `number` is made of."""
         return self._draw(self._generator(number))
 
-    def _generator(self, number: int) -> Generator:
-        return np.random.default_rng([self.config.seed, 2, number])
+    def _generator(self, number: int, stream: int = 2) -> Generator:
+        """Each stream of chance by itself: how many numbers one takes changes nothing in the others."""
+        return np.random.default_rng([self.config.seed, stream, number])
 
     def _draw(self, rng: Generator) -> Draw:
         pool = self.pools[int(rng.choice(len(self.pools), p=self.shares))]
@@ -187,25 +199,38 @@ class ComposedDataset(Dataset[dict[str, Tensor]]):
 
 
 class _Numbers(Sampler[list[int]]):
-    """Batches of consecutive numbers, from a step on, without end."""
+    """Batches of consecutive numbers, or one process' share of each, from a step on, without end."""
 
-    def __init__(self, batch_size: int, first_step: int) -> None:
+    def __init__(self, batch_size: int, first_step: int, rank: int, num_processes: int) -> None:
         self.batch_size = batch_size
         self.first_step = first_step
+        self.rank = rank
+        self.share = batch_size // num_processes
 
     def __iter__(self) -> Iterator[list[int]]:
         step = self.first_step
         while True:
-            yield list(range(step * self.batch_size, (step + 1) * self.batch_size))
+            first = step * self.batch_size + self.rank * self.share
+            yield list(range(first, first + self.share))
             step += 1
 
 
-def endless_batches(dataset: ComposedDataset, first_step: int, num_workers: int) -> Iterator[dict[str, Tensor]]:
-    """The batches of a training run from `first_step` on."""
+def endless_batches(
+    dataset: ComposedDataset, first_step: int, num_workers: int, rank: int = 0, num_processes: int = 1
+) -> Iterator[dict[str, Tensor]]:
+    """The batches of a training run from `first_step` on.
+
+    Args:
+        dataset: what they are made of.
+        first_step: number of the first batch.
+        num_workers: processes that make examples; 0 makes them here.
+        rank: of this process among those that train together ...
+        num_processes: ... and how many they are; a divisor of the batch, of which each gets its share.
+    """
     cv2.setNumThreads(0)  # here already: workers that inherit OpenCV's pool of threads would wait for it for ever
     loader = DataLoader(
         dataset,
-        batch_sampler=_Numbers(dataset.config.batch_size, first_step),
+        batch_sampler=_Numbers(dataset.config.batch_size, first_step, rank, num_processes),
         num_workers=num_workers,
         prefetch_factor=4 if num_workers else None,
         worker_init_fn=_outlive_signals,

@@ -6,31 +6,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shm_deploy.errors import BackendUnavailable
+from shm_deploy.compositing import Quality, estimate_foreground
 
 
-def estimate_foreground(image: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Estimate the foreground's colours by the multi-level solver, continued outwards where alpha is 0.
+def foreground_colours(image: NDArray[np.uint8], alpha: NDArray[np.uint8], quality: Quality) -> NDArray[np.uint8]:
+    """Estimate the foreground's colours, continued outwards where alpha is 0.
 
     Args:
         image: (H, W, 3) uint8.
-        alpha: (H, W) in 0..1.
+        alpha: (H, W) uint8.
+        quality: "exact", pymatting's multi-level solver, or "fast", blur fusion.
 
     Returns:
         (H, W, 3) uint8; the caller's own.
 
     Raises:
-        BackendUnavailable: pymatting is not installed.
+        BackendUnavailable: "exact" without pymatting.
     """
-    try:  # here, because the first import compiles for a minute and only photographs need it
-        from pymatting.foreground.estimate_foreground_ml import estimate_foreground_ml
-    except ImportError as error:
-        raise BackendUnavailable(
-            "foreground colours of photographs need pymatting: pip install 'semantic-human-matting[quality]'"
-        ) from error
-    colours = estimate_foreground_ml(image.astype(np.float32) / 255, alpha.astype(np.float32))
-    colours = np.clip(colours * 255 + 0.5, 0, 255).astype(np.uint8)
-    return continue_colours(colours, np.minimum(alpha * 4, 1))
+    colours = estimate_foreground(image, alpha, quality)
+    return continue_colours(colours, np.minimum(alpha / np.float32(64), 1))
 
 
 def continue_colours(image: NDArray[np.uint8], weight: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from shm_deploy.errors import SpecError
+from shm_train.data.layout import Label
+from shm_train.data.pictures import read_plane, read_plane_at
 
+FLICKER = 0.02  # what teachers are off by where they mean 0 or 1
 BAND = 0.03  # half width of the band around a person's outline in which details are drawn, of the longest side
 
 
@@ -25,17 +29,31 @@ def fuse(person: NDArray[np.float32], detail: NDArray[np.float32]) -> NDArray[np
     Returns:
         (H, W) in 0..1; the caller's own.
     """
-    radius = max(3, round(BAND * max(person.shape)))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    body = (person > 0.5).astype(np.uint8)
-    core = cv2.erode(body, disc)
-    reach = cv2.dilate(body, disc)
-    band = cv2.GaussianBlur(((reach > 0) & (core == 0)).astype(np.float32), (0, 0), radius / 4)
+    radius = _band_radius(person)
+    core, reach = _core_and_reach(person > 0.5, radius)
+    band = _soft_band(core, reach, radius)
     solid = _local_mean(detail, core.astype(np.float32), 8 * radius + 1)
     empty = 1 - _local_mean(detail, (reach == 0).astype(np.float32), 8 * radius + 1)
     reliable = np.clip((solid - 0.90) / 0.08, 0, 1) * np.clip((empty - 0.70) / 0.2, 0, 1)
-    share = np.clip(band, 0, 1) * reliable
+    share = band * reliable
     return np.clip(share * detail + (1 - share) * person, 0, 1).astype(np.float32)
+
+
+def _band_radius(alpha: NDArray[np.float32]) -> int:
+    return max(3, round(BAND * max(alpha.shape)))
+
+
+def _core_and_reach(body: NDArray[np.bool_], radius: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A body, eroded and dilated: what lies between is the band around its outline."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    solid = body.astype(np.uint8)
+    return np.asarray(cv2.erode(solid, disc), np.uint8), np.asarray(cv2.dilate(solid, disc), np.uint8)
+
+
+def _soft_band(core: NDArray[np.uint8], reach: NDArray[np.uint8], radius: int) -> NDArray[np.float32]:
+    """(H, W) in 0..1: 1 in the band, 0 away from it."""
+    band = cv2.GaussianBlur(((reach > 0) & (core == 0)).astype(np.float32), (0, 0), radius / 4)
+    return np.clip(band, 0, 1)
 
 
 def _local_mean(values: NDArray[np.float32], where: NDArray[np.float32], window: int) -> NDArray[np.float32]:
@@ -54,6 +72,56 @@ class LabelRules:
     min_solid: float = 0.8  # of the area above 0.1, the share above 0.9
     min_person_iou: float = 0.75  # with the segmenter's person classes
     min_mask_iou: float = 0.85  # with a person's hard mask, where one exists
+    merge_masks: bool = False  # whether, away from its edge, a hard mask decides instead of the teachers
+
+
+class JudgedLabel(NamedTuple):
+    """What the teachers of a photograph say together, and why that is rejected, if it is."""
+
+    alpha: NDArray[np.float32]  # (H, W) in 0..1
+    rejected: str | None
+
+
+def judge_label(label: Label, mask: NDArray[np.bool_] | None, size: tuple[int, int], rules: LabelRules) -> JudgedLabel:
+    """Join the files of a label.
+
+    Args:
+        label: its files.
+        mask: (H, W), a hard mask made by a human.
+        size: (height, width) wanted, the mask's.
+        rules: when to reject it.
+
+    Raises:
+        MediaError: a file can't be read.
+    """
+    alpha = read_plane_at(label.matte, size)
+    if label.detail is not None:
+        # The mean of the two has the best measured error: the first teacher draws edges softer, the fused one finer.
+        alpha = np.float32(0.5) * (alpha + fuse(alpha, read_plane_at(label.detail, size)))
+    person = None
+    if label.person is not None:
+        classes = (read_plane(label.person) > 0).astype(np.uint8)
+        person = cv2.resize(classes, size[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    rejected = judge(alpha, person, mask, rules)
+    if mask is not None and rules.merge_masks:
+        alpha = merge_mask(alpha, mask)
+    return JudgedLabel(alpha, rejected)
+
+
+def merge_mask(alpha: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Let a hard mask say what is the person, and the teacher draw the band around the mask's edge.
+
+    Args:
+        alpha: (H, W) in 0..1.
+        mask: (H, W), made by a human.
+
+    Returns:
+        (H, W) in 0..1; the caller's own.
+    """
+    radius = _band_radius(alpha)
+    core, reach = _core_and_reach(mask, radius)
+    band = _soft_band(core, reach, radius)
+    return (band * alpha + (1 - band) * mask).astype(np.float32)
 
 
 def judge(

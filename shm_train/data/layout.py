@@ -1,33 +1,55 @@
-"""Folders of pictures as people have them, listed as jobs for packing.
+"""Folders of pictures as people have them, listed as jobs.
 
-Layout, each folder by source::
+Partners are matched by their place and name below their folders, without the suffix: `image/a/1.jpg` belongs to
+`alpha/a/1.png`. Every folder may hold pictures, or folders of pictures, one per source. ::
 
-    rgba/SOURCE/*.png              cut-outs: colours of the person alone, and a soft alpha
+    *.png                          cut-outs: colours of the person alone, and a soft alpha in the fourth channel
+    rgba/**/*.png                  the same
     rgba_video/SOURCE/CLIP/*.png   the same, frame by frame; a clip is called PERSON or PERSON_SOMETHING
-    people/SOURCE/*.jpg            photographs of people
-    masks/SOURCE/*.png             hard masks of those photographs, by the same names
-    backgrounds/SOURCE/*.jpg       pictures with nobody in them
+    fg/**  + alpha/**              colours of the person alone, and a soft alpha
+    image/** + alpha/**            photographs, and a soft alpha; with fg/** its colours need not be estimated
+    image/** + mask/**             photographs, and a hard mask
+    people/** + masks/**           the same; without a mask, photographs that still want a label
+    backgrounds/**                 pictures with nobody in them
+    groups.json                    {KEY: GROUP}: pictures that the split must not divide; may be absent
 
-and, in a folder of their own, teachers' labels of the photographs, by the same names::
+and, in a folder of their own, teachers' labels of the photographs in image/ and people/, by the same names::
 
-    SOURCE/NAME.rvm.webp           a person matte
-    SOURCE/NAME.isnet.webp         a matte of the salient object; may be absent
-    SOURCE/NAME.classes.png        a segmenter's classes, 0 where nobody is; may be absent
+    SOURCE/NAME.matte.webp         a person matte
+    SOURCE/NAME.detail.webp        a matte with finer edges; may be absent
+    SOURCE/NAME.person.png         a segmenter's classes, 0 where nobody is; may be absent
+
+A key is SOURCE-NAME, SOURCE being the folder in which the picture lies.
 """
 
 from __future__ import annotations
 
+import json
 import tarfile
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from shm_deploy.errors import SpecError
+from shm_train.data.pictures import PICTURE_SUFFIXES
 from shm_train.data.samples import Kind
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+GROUPS_FILE = "groups.json"
 PERSON_DIGITS = {"london": 3}  # sources that name several pictures of one person by the same first characters
+
+# What a label's files are called; after the first name, older ones.
+MATTE_NAMES = (".matte.webp", ".rvm.webp")
+DETAIL_NAMES = (".detail.webp", ".isnet.webp")
+PERSON_NAMES = (".person.png", ".classes.png")
+
+
+class Problem(NamedTuple):
+    """Something that is wrong with a picture."""
+
+    where: str  # a file or key
+    what: str
 
 
 @dataclass(frozen=True)
@@ -36,7 +58,7 @@ class Label:
 
     matte: Path
     detail: Path | None
-    classes: Path | None
+    person: Path | None
 
 
 @dataclass(frozen=True)
@@ -48,32 +70,94 @@ class Job:
     kind: Kind
     picture: Path
     person: str = ""  # split by this name; without one, by near-duplicates
+    alpha: Path | None = None  # true and soft, beside the picture
+    foreground: Path | None = None  # colours of the person alone
     mask: Path | None = None
     label: Label | None = None
 
 
-def find_jobs(data: Path, labels: Path | None, frame_step: int) -> list[Job]:
+@dataclass(frozen=True, kw_only=True)
+class Photograph:
+    """A photograph of people, labelled or not."""
+
+    key: str
+    source: str
+    picture: Path
+    mask: Path | None
+
+
+class Listing(NamedTuple):
+    """What can be packed, and what can't, because a partner is missing or a name is taken."""
+
+    jobs: list[Job]
+    problems: list[Problem]
+
+
+def find_jobs(roots: Sequence[Path], labels: Path | None, frame_step: int) -> Listing:
     """List everything that can be packed.
 
-    Photographs with neither label nor mask are left out: they say nothing, least of all "nobody there".
+    Photographs in people/ with neither label nor mask are left out: they say nothing, least of all "nobody there".
 
     Args:
-        data: folder laid out as this module says.
+        roots: folders laid out as this module says.
         labels: folder of teachers' labels; None if there are none.
         frame_step: every n-th frame of a clip is taken.
 
     Raises:
-        SpecError: nothing is there, or two pictures of one source have the same name.
+        SpecError: nothing is there.
     """
-    jobs = _cutouts(data / "rgba") + _frames(data / "rgba_video", frame_step)
-    jobs += [Job(_key(path), path.parent.name, "background", path) for path in _pictures(data / "backgrounds")]
-    jobs += _photos(data / "people", data / "masks", labels)
-    if not jobs:
-        raise SpecError(f"{data} has no picture to pack; wanted are folders rgba/ people/ backgrounds/, each by source")
-    repeated = sorted(key for key, count in Counter(job.key for job in jobs).items() if count > 1)
-    if repeated:
-        raise SpecError(f"several pictures of one source are called {', '.join(repeated[:5])}; rename all but one")
-    return jobs
+    jobs: list[Job] = []
+    problems: list[Problem] = []
+    for root in roots:
+        pairs = _pairs(root, labels)
+        found = [*_cutouts(root), *_frames(root / "rgba_video", frame_step), *pairs.jobs, *_backgrounds(root)]
+        groups = _read_groups(root / GROUPS_FILE)
+        jobs += [replace(job, person=groups.get(job.key, job.person)) for job in found]
+        unknown = sorted(groups.keys() - {job.key for job in found})
+        problems += [
+            *pairs.problems,
+            *(Problem(key, f"in {GROUPS_FILE}, but there is no such picture") for key in unknown),
+        ]
+    if not jobs and not problems:
+        raise SpecError(
+            f"no picture to pack in {', '.join(map(str, roots))}; wanted are folders rgba/, fg/ + alpha/, "
+            "image/ + alpha/, image/ + mask/, people/ with labels, or backgrounds/"
+        )
+    counts = Counter(job.key for job in jobs)
+    problems += [
+        Problem(key, f"{n} pictures of one source and name: rename them") for key, n in counts.items() if n > 1
+    ]
+    return Listing([job for job in jobs if counts[job.key] == 1], problems)
+
+
+def find_photographs(root: Path, masks: Path | None) -> list[Photograph]:
+    """The photographs of people in image/ and people/, or else those that lie in the folder itself.
+
+    Args:
+        root: laid out as this module says.
+        masks: folder of hard masks, by the photographs' places and names; None takes mask/ or masks/ beside them.
+
+    Raises:
+        SpecError: there are none.
+    """
+    hard = _masks(root) if masks is None else _by_name(masks)
+    found = _by_name(root / "image") | _by_name(root / "people")
+    if not found:
+        found = {path.stem: [path] for path in _within(root)}
+    if not found:
+        raise SpecError(f"{root} has no photographs; wanted are folders image/ or people/, or pictures in it")
+    return [
+        Photograph(key=_key(path), source=path.parent.name, picture=path, mask=_first(hard, name))
+        for name, paths in found.items()
+        for path in paths
+    ]
+
+
+def find_label(labels: Path, source: str, name: str) -> Label | None:
+    """The files that teachers made for the photograph NAME of a source; None without a matte."""
+    stem = labels / source / name
+    matte, detail, person = (_existing(stem, names) for names in (MATTE_NAMES, DETAIL_NAMES, PERSON_NAMES))
+    return None if matte is None else Label(matte, detail, person)
 
 
 def unpack_labels(tars: Sequence[Path], labels: Path) -> None:
@@ -89,9 +173,9 @@ def unpack_labels(tars: Sequence[Path], labels: Path) -> None:
                     target.write_bytes(stream.read())
 
 
-def _cutouts(folder: Path) -> list[Job]:
+def _cutouts(root: Path) -> list[Job]:
     jobs = []
-    for path in _pictures(folder):
+    for path in [*_within(root), *_below(root / "rgba")]:
         source = path.parent.name
         digits = PERSON_DIGITS.get(source)
         person = f"{source}/{path.stem[:digits]}" if digits else ""
@@ -101,40 +185,109 @@ def _cutouts(folder: Path) -> list[Job]:
 
 def _frames(folder: Path, step: int) -> list[Job]:
     jobs = []
-    for clip in sorted({path.parent for path in _pictures(folder)}):
+    for clip in sorted({path.parent for path in _below(folder)}):
         source = clip.parent.name
-        for path in _pictures(clip)[::step]:
+        for path in _within(clip)[::step]:
             key = _named(source, f"{clip.name}-{path.stem}")
             jobs.append(Job(key, source, "cutout", path, person=f"{source}/{clip.name.split('_')[0]}"))
     return jobs
 
 
-def _photos(folder: Path, masks: Path, labels: Path | None) -> list[Job]:
+def _backgrounds(root: Path) -> list[Job]:
+    return [Job(_key(path), path.parent.name, "background", path) for path in _below(root / "backgrounds")]
+
+
+def _pairs(root: Path, labels: Path | None) -> Listing:
+    """Everything that consists of more than one file."""
+    folders = {name: _by_name(root / name) for name in ("fg", "image", "people", "alpha")}
+    folders["mask"] = _masks(root)
     jobs = []
-    for path in _pictures(folder):
+    problems = [
+        Problem(str(path.relative_to(root)), f"has the name of {paths[0].name}: remove one")
+        for named in folders.values()
+        for paths in named.values()
+        for path in paths[1:]
+    ]
+
+    def miss(folder: str, name: str, wanted: str) -> None:
+        problems.append(Problem(str(folders[folder][name][0].relative_to(root)), f"no {wanted} of this name"))
+
+    photographs = folders["image"].keys() | folders["people"].keys()
+    for name in sorted(photographs | folders["fg"].keys()):
+        is_photograph = name in photographs
+        folder = "image" if name in folders["image"] else "people" if is_photograph else "fg"
+        path, alpha = folders[folder][name][0], _first(folders["alpha"], name)
         source = path.parent.name
-        mask = _if_there(masks / source / f"{path.stem}.png")
-        label = None if labels is None else _label(labels / source, path.stem)
-        if label is not None:
+        if alpha is not None:
+            kind: Kind = "photo" if is_photograph else "cutout"
+            foreground = _first(folders["fg"], name) if is_photograph else None
+            jobs.append(Job(_key(path), source, kind, path, alpha=alpha, foreground=foreground))
+            continue
+        if name in folders["fg"]:
+            miss("fg", name, "alpha")
+        mask = _first(folders["mask"], name)
+        label = None if labels is None or not is_photograph else find_label(labels, source, path.stem)
+        if is_photograph and label is not None:
             jobs.append(Job(_key(path), source, "photo", path, mask=mask, label=label))
-        elif mask is not None:
+        elif is_photograph and mask is not None:
             jobs.append(Job(_key(path), source, "mask", path, mask=mask))
-    return jobs
+        elif folder == "image":
+            miss("image", name, "alpha, mask or label")
+    for name in sorted(folders["alpha"].keys() - photographs - folders["fg"].keys()):
+        miss("alpha", name, "picture")
+    for name in sorted(folders["mask"].keys() - photographs):
+        miss("mask", name, "picture")
+    return Listing(jobs, problems)
 
 
-def _label(folder: Path, name: str) -> Label | None:
-    matte = _if_there(folder / f"{name}.rvm.webp")
-    if matte is None:
-        return None
-    return Label(matte, _if_there(folder / f"{name}.isnet.webp"), _if_there(folder / f"{name}.classes.png"))
+def _read_groups(path: Path) -> dict[str, str]:
+    """The group of each key that a file names.
+
+    Raises:
+        SpecError: it is no JSON object of strings.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        groups = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise SpecError(f"{path} is no readable JSON: {error}") from error
+    if not isinstance(groups, dict) or not all(isinstance(group, str) for group in groups.values()):
+        raise SpecError(f"{path} must be one JSON object, of a group's name for each key")
+    return groups
 
 
-def _if_there(path: Path) -> Path | None:
-    return path if path.is_file() else None
+def _masks(root: Path) -> dict[str, list[Path]]:
+    return _by_name(root / "masks") | _by_name(root / "mask")
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURE_SUFFIXES]
+def _by_name(folder: Path) -> dict[str, list[Path]]:
+    """The pictures of each name: place and name below the folder, without the suffix."""
+    named: dict[str, list[Path]] = {}
+    for path in _below(folder):
+        named.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
+    return named
+
+
+def _first(named: Mapping[str, list[Path]], name: str) -> Path | None:
+    return named[name][0] if name in named else None
+
+
+def _existing(stem: Path, endings: Sequence[str]) -> Path | None:
+    paths = (stem.with_name(stem.name + ending) for ending in endings)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _below(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if _is_picture(path)]
+
+
+def _within(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*")) if _is_picture(path)]
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_SUFFIXES
 
 
 def _key(path: Path) -> str:

@@ -4,7 +4,7 @@ Layout::
 
     pack/index.json            one record per sample, see `Sample`
     pack/samples/KEY.jpg       the picture; for cut-outs its foreground colours, continued outwards
-    pack/samples/KEY.fg.jpg    estimated foreground colours of a photo with a soft alpha
+    pack/samples/KEY.fg.jpg    foreground colours of a photo with a soft alpha
     pack/samples/KEY.png       alpha, 8 bit
     pack/samples/KEY.sure.png  0 where the alpha of a hard mask is not to be trusted
 """
@@ -33,7 +33,7 @@ SCHEMA_VERSION = 1
 class Sample:
     """One picture of a pack.
 
-    `cutout`: foreground colours with an exact soft alpha; `photo`: a photograph with a soft alpha from teachers;
+    `cutout`: foreground colours with an exact soft alpha; `photo`: a photograph with a soft alpha;
     `mask`: a photograph with a hard mask, unsure along its edge; `background`: nobody is in it.
     """
 
@@ -42,6 +42,7 @@ class Sample:
     kind: Kind
     group: str  # person, or picture with its near-duplicates; the split never divides a group
     held_out: bool
+    exact: bool = False  # of a `photo`: alpha is the truth, not a teacher's; that of a `cutout` always is
     weight: float = 1.0  # how often it is drawn, relative to others of its kind
 
     def __post_init__(self) -> None:

@@ -13,6 +13,8 @@ HELD_OUT = 0.1  # share of the groups of a source
 MAX_ACROSS = 6  # bits by which two difference hashes of one picture may differ
 MAX_DOWN = 12
 
+Hashes = tuple[tuple[int, int], tuple[int, int]]  # upright, mirrored
+
 
 def is_held_out(group: str) -> bool:
     """Whether a group (a person, or one picture with its near-duplicates) belongs to validation.
@@ -29,6 +31,11 @@ def difference_hashes(image: NDArray[np.uint8]) -> tuple[int, int]:
     across = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
     down = cv2.resize(grey, (8, 9), interpolation=cv2.INTER_AREA)
     return _bits(across[:, 1:] > across[:, :-1]), _bits(down[1:] > down[:-1])
+
+
+def picture_hashes(image: NDArray[np.uint8]) -> Hashes:
+    """The hashes of (H, W, 3) uint8 and of its mirror image, by which near-duplicates are found."""
+    return difference_hashes(image), difference_hashes(np.ascontiguousarray(image[:, ::-1]))
 
 
 def _bits(signs: NDArray[np.bool_]) -> int:

@@ -1,15 +1,12 @@
-"""shm-train and shm-data from the command line."""
+"""shm-train from the command line."""
 
 import csv
 
-import cv2
-import numpy as np
 import pytest
 
 from shm_train.checkpoint import load_checkpoint
-from shm_train.cli import data, train
+from shm_train.cli import train
 from shm_train.networks import PaperConfig
-from tests.train.conftest import SIDE, soft_ellipse
 
 TINY = ["--set", "data.canvases=((64, 64),)", "--set", "data.patches=(32, 64)", "--set", "data.patch_size=32"]
 
@@ -43,24 +40,3 @@ def test_a_folder_that_is_no_pack_ends_with_one_line(tmp_path, capsys):
     arguments = ["e2e", "--variant", "live", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--steps", "1"]
     assert train.main([*arguments, "--threads", "1"]) == 1
     assert "make the pack with shm-data pack" in capsys.readouterr().err
-
-
-def test_folders_are_packed_from_the_command_line(tmp_path, capsys):
-    """The table counts kinds and sources, and rejected.json says what is missing from it."""
-    rng = np.random.default_rng(0)
-    folder = tmp_path / "data" / "rgba" / "studio"
-    folder.mkdir(parents=True)
-    picture = rng.integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-    cv2.imwrite(str(folder / "one.png"), np.dstack([picture, soft_ellipse(rng)]))
-    cv2.imwrite(str(folder / "flat.png"), picture)
-    assert data.main(["pack", str(tmp_path / "data"), str(tmp_path / "pack"), "--workers", "1"]) == 0
-    output = capsys.readouterr().out
-    assert "cutout      studio" in output
-    assert "rejected 1" in output
-    assert '"studio-flat": "no alpha channel"' in (tmp_path / "pack" / "rejected.json").read_text()
-
-
-def test_label_tars_need_a_place(tmp_path, capsys):
-    """Where to unpack them is not guessed."""
-    assert data.main(["pack", str(tmp_path), str(tmp_path / "pack"), "--label-tars", "a.tar"]) == 1
-    assert "without --labels" in capsys.readouterr().err

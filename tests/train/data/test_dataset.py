@@ -42,6 +42,7 @@ def test_an_example_is_the_same_in_any_order(pack):
     assert_same(one[5], other[5])
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # on one core it warns
 def test_batches_are_the_same_with_workers_and_from_any_step(pack):
     """Step 1 of a run that starts there, by two processes, is step 1 of a run from the start."""
     dataset = ComposedDataset(pack, TINY_DATA, held_out=False)
@@ -89,6 +90,15 @@ def test_more_patches_leave_the_example_and_its_first_patch_alone(pack):
     assert len({tuple(place) for place in many["patches"].tolist()}) > 1
     assert torch.equal(many.pop("patches")[:1], one.pop("patches"))
     assert_same(one, many)
+
+
+def test_an_alpha_is_exact_if_everybodys_is(pack):
+    """Of cut-outs always; of photographs as the pack says."""
+    dataset = ComposedDataset(pack, replace(TINY_DATA, mix=only(photo=1)), held_out=False)
+    assert not dataset[0]["exact"]
+    dataset.by_kind["photo"] = [replace(sample, exact=True) for sample in dataset.by_kind["photo"]]
+    assert dataset[0]["exact"]
+    assert ComposedDataset(pack, replace(TINY_DATA, mix=only(cutout=1)), held_out=False)[0]["exact"]
 
 
 def test_nobody_is_in_an_empty_example(pack):

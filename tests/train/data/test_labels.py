@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shm_deploy.errors import SpecError
-from shm_train.data.labels import LabelRules, fuse, iou, judge
+from shm_train.data.labels import LabelRules, fuse, iou, judge, merge_mask
 
 RULES = LabelRules()
 
@@ -30,6 +30,18 @@ def test_a_second_teacher_that_loses_the_body_is_ignored():
     """It found something else salient: the person's matte stands."""
     person = square(20, 80)
     np.testing.assert_array_equal(fuse(person, 1 - person), person)
+
+
+def test_a_mask_decides_away_from_its_edge():
+    """A hole in the body is filled, a ghost on the ground goes, and at the edge the teacher's strand stays."""
+    mask = square(20, 80) > 0
+    alpha = square(20, 80)
+    alpha[50, 50], alpha[5, 5], alpha[19, 50], alpha[20, 50] = 0.2, 0.9, 0.5, 0.7
+    merged = merge_mask(alpha, mask)
+    assert merged[50, 50] == 1
+    assert merged[5, 5] == 0
+    assert merged[19, 50] == pytest.approx(0.5, abs=0.02)
+    assert merged[20, 50] == pytest.approx(0.7, abs=0.02)
 
 
 @pytest.mark.parametrize(
