@@ -18,6 +18,7 @@ from shm_train.data.labels import LabelRules
 from shm_train.data.layout import Listing, find_jobs, unpack_labels
 from shm_train.data.pack import PackConfig, pack
 from shm_train.data.samples import Pack
+from shm_train.data.shards import write_shards
 
 REJECTED_FILE = "rejected.json"
 LAYOUTS = """layouts of DATA; partners by the same place and name, every folder by source or flat:
@@ -69,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     packing.add_argument(
         "--foreground", choices=get_args(Quality), default=PackConfig.foreground, help="colours of photographs"
     )
+
+    sharding = command("shard", _shard, "copy a pack into tars of at most 64 MiB, which training reads just as well")
+    sharding.add_argument("pack", type=Path, help="the pack's folder")
+    sharding.add_argument("out", type=Path, help="folder for the shards and the index, new or empty")
     return parser
 
 
@@ -108,6 +113,10 @@ def _pack(args: argparse.Namespace) -> None:
             f"{kind:11s} {source:18s} train {counts[kind, source, False]:5d}  held out {counts[kind, source, True]:4d}"
         )
     print(f"rejected {len(rejected)}: {args.out / REJECTED_FILE}")
+
+
+def _shard(args: argparse.Namespace) -> None:
+    print(f"{write_shards(Pack(args.pack), args.out)} shards: {args.out}")
 
 
 def _listing(args: argparse.Namespace) -> Listing:

@@ -17,8 +17,9 @@ from shm_train.data.labels import FLICKER, LabelRules, judge_label
 from shm_train.data.layout import Job
 from shm_train.data.originals import Original, read_original
 from shm_train.data.pictures import shrink, stored_size
-from shm_train.data.samples import SAMPLES_FOLDER, Kind, Sample, write_index
+from shm_train.data.samples import Kind, Sample, write_index
 from shm_train.data.split import Hashes, is_held_out, near_duplicates, picture_hashes
+from shm_train.data.stores import SAMPLES_FOLDER
 from shm_train.data.workers import in_processes
 
 UNSURE_RADIUS = 0.015  # of a hard mask's edge, of the longest side

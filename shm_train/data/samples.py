@@ -7,6 +7,8 @@ Layout::
     pack/samples/KEY.fg.jpg    foreground colours of a photo with a soft alpha
     pack/samples/KEY.png       alpha, 8 bit
     pack/samples/KEY.sure.png  0 where the alpha of a hard mask is not to be trusted
+
+or, in place of pack/samples, a few tars that hold the same files: see `shm_train.data.shards`.
 """
 
 from __future__ import annotations
@@ -22,11 +24,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm_deploy.errors import ArtifactError, SpecError
+from shm_train.data.stores import open_files
 
 Kind = Literal["cutout", "photo", "mask", "background"]
 INDEX_FILE = "index.json"
-SAMPLES_FOLDER = "samples"
 SCHEMA_VERSION = 1
+SUFFIXES: dict[Kind, tuple[str, ...]] = {  # of a sample's files
+    "cutout": (".jpg", ".png"),
+    "photo": (".jpg", ".fg.jpg", ".png"),
+    "mask": (".jpg", ".png", ".sure.png"),
+    "background": (".jpg",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +76,7 @@ class Pack:
         """Read the index.
 
         Raises:
-            ArtifactError: there is none, or it is from another version.
+            ArtifactError: there is none, it is from another version, or a shard is missing.
         """
         self.folder = folder
         try:
@@ -83,6 +91,7 @@ class Pack:
         if version != SCHEMA_VERSION:
             raise ArtifactError(f"{folder} has schema version {version!r}, wanted is {SCHEMA_VERSION}: pack again")
         self.samples = [Sample(**entry) for entry in record["samples"]]
+        self._files = open_files(folder, [sample.key for sample in self.samples])
         self.digest = hashlib.sha256(text.encode()).hexdigest()  # of the index: which pictures, how split
 
     def of(self, kind: Kind, *, held_out: bool) -> list[Sample]:
@@ -90,8 +99,16 @@ class Pack:
         return [sample for sample in self.samples if sample.kind == kind and sample.held_out == held_out]
 
     def file(self, sample: Sample, suffix: str = ".jpg") -> Path:
-        """One of a sample's files; its picture, if nothing else is asked for."""
-        return self.folder / SAMPLES_FOLDER / f"{sample.key}{suffix}"
+        """Where one of a sample's files lies; its picture, if nothing else is asked for."""
+        return self._files.path(sample.key, suffix)
+
+    def read_bytes(self, sample: Sample, suffix: str) -> bytes:
+        """One of a sample's files, as it is.
+
+        Raises:
+            ArtifactError: it is missing.
+        """
+        return self._files.read(sample.key, suffix)
 
     def read(self, sample: Sample) -> Picture:
         """Decode one sample; arrays are the caller's own.
@@ -99,19 +116,32 @@ class Pack:
         Raises:
             ArtifactError: a file of it is missing or unreadable.
         """
-        image = _read_rgb(self.file(sample))
+        image = self._colours(sample, ".jpg")
         opaque = np.full(image.shape[:2], 255, np.uint8)
         match sample.kind:
             case "background":
                 return Picture(image, image, np.zeros_like(opaque), opaque)
             case "cutout":
-                return Picture(image, image, _read_grey(self.file(sample, ".png")), opaque)
+                return Picture(image, image, self._plane(sample, ".png"), opaque)
             case "photo":
-                foreground = _read_rgb(self.file(sample, ".fg.jpg"))
-                return Picture(image, foreground, _read_grey(self.file(sample, ".png")), opaque)
+                return Picture(image, self._colours(sample, ".fg.jpg"), self._plane(sample, ".png"), opaque)
             case "mask":
-                sure = _read_grey(self.file(sample, ".sure.png"))
-                return Picture(image, image, _read_grey(self.file(sample, ".png")), sure)
+                return Picture(image, image, self._plane(sample, ".png"), self._plane(sample, ".sure.png"))
+
+    def _colours(self, sample: Sample, suffix: str) -> NDArray[np.uint8]:
+        """(H, W, 3) RGB."""
+        return np.asarray(cv2.cvtColor(self._decode(sample, suffix, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+
+    def _plane(self, sample: Sample, suffix: str) -> NDArray[np.uint8]:
+        """(H, W)."""
+        return self._decode(sample, suffix, cv2.IMREAD_GRAYSCALE)
+
+    def _decode(self, sample: Sample, suffix: str, way: int) -> NDArray[np.uint8]:
+        data = np.frombuffer(self.read_bytes(sample, suffix), np.uint8)
+        pixels = cv2.imdecode(data, way) if data.size else None
+        if pixels is None:
+            raise ArtifactError(f"{self.file(sample, suffix)} is no readable picture: pack again")
+        return np.asarray(pixels, np.uint8)
 
 
 def write_index(folder: Path, samples: list[Sample]) -> None:
@@ -120,17 +150,3 @@ def write_index(folder: Path, samples: list[Sample]) -> None:
     part = folder / (INDEX_FILE + ".part")
     part.write_text(json.dumps(record, indent=0) + "\n")
     part.replace(folder / INDEX_FILE)
-
-
-def _read_rgb(path: Path) -> NDArray[np.uint8]:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ArtifactError(f"{path} is missing or unreadable: pack again")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def _read_grey(path: Path) -> NDArray[np.uint8]:
-    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if image is None:
-        raise ArtifactError(f"{path} is missing or unreadable: pack again")
-    return np.asarray(image, np.uint8)

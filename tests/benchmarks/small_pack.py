@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from shm_train.data.samples import SAMPLES_FOLDER, Pack, Sample, write_index
+from shm_train.data.samples import Pack, Sample, write_index
+from shm_train.data.stores import SAMPLES_FOLDER
 
 RED, GREEN = (255, 0, 0), (0, 255, 0)
 

@@ -12,7 +12,8 @@ import torch
 
 from shm_train.data.compose import AugmentConfig
 from shm_train.data.dataset import DataConfig
-from shm_train.data.samples import SAMPLES_FOLDER, Kind, Pack, Sample, write_index
+from shm_train.data.samples import Kind, Pack, Sample, write_index
+from shm_train.data.stores import SAMPLES_FOLDER
 from shm_train.networks import LiveConfig
 from shm_train.stages.config import LIVE_E2E, EndToEndConfig
 
