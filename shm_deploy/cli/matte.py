@@ -62,6 +62,16 @@ def _parser() -> argparse.ArgumentParser:
     result.add_argument("--background", metavar="COLOUR|IMAGE|blur", help="put this behind the person")
     parser.add_argument("--format", help="png, webp, tif, avif or jpg; a file's suffix says it, elsewhere it is png")
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    parser.add_argument(
+        "--runner",
+        choices=("here", "ray"),
+        default="here",
+        help="ray: a catalogue of any size on many workers, into a folder with a manifest.parquet; an interrupted run "
+        "goes on when it is started again; inputs may be URIs (s3://...) and lists of them (.parquet, .txt)",
+    )
+    parser.add_argument(
+        "--ray-address", metavar="ADDRESS", help="of a Ray cluster (default: RAY_ADDRESS, or this machine)"
+    )
     parser.add_argument("--model", help=".onnx, .plan or .pt file; the packaged one if left out")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--threads", type=_positive, help="CPU threads (default: all)")
@@ -92,10 +102,14 @@ def _matte(args: argparse.Namespace, usage_error: Callable[[str], NoReturn]) -> 
     try:
         kind = _format(args)
         check_format(kind, opaque=bool(args.alpha or args.foreground or args.trimap or args.background))
-        jobs = [] if STREAM in (*args.inputs, args.output) else _plan(args, kind)
+        jobs = [] if args.runner == "ray" or STREAM in (*args.inputs, args.output) else _plan(args, kind)
         recipe = _recipe(args, kind)
     except SpecError as error:
         usage_error(str(error))
+    if args.runner == "ray":
+        from shm_deploy.cli.catalogue import matte_catalogue
+
+        return matte_catalogue(args, recipe, usage_error)
     with _open_matter(args) as matter:
         if not jobs:
             return _matte_stream(matter, args, recipe)
@@ -108,6 +122,8 @@ def _format(args: argparse.Namespace) -> ImageFormat:
     from shm_deploy.media.planning import writes_folder
 
     asked = format_of_suffix(f".{args.format}") if args.format else None
+    if args.runner == "ray":
+        return asked or PNG
     streams = STREAM in (*args.inputs, args.output)
     several = writes_folder(args.inputs, Path(args.output))
     if streams and several:

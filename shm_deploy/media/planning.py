@@ -22,13 +22,16 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Found:
-    source: Path
+class Found:
+    """A picture, before its target has a name."""
+
+    source: str  # a path or a URI
     place: Path  # relative to the input that it was found in
     whole_name: bool = False
 
-    def target(self, folder: Path, suffix: str) -> Path:
-        return folder / self.place.parent / ((self.place.name if self.whole_name else self.place.stem) + suffix)
+    def target(self, suffix: str) -> Path:
+        """The name of its result, relative to the output folder."""
+        return self.place.parent / ((self.place.name if self.whole_name else self.place.stem) + suffix)
 
 
 def writes_folder(inputs: Sequence[str], output: Path) -> bool:
@@ -72,30 +75,37 @@ def plan_folder(inputs: Sequence[str], folder: Path, suffix: str) -> list[Job]:
         MediaError: an input does not exist or holds no picture.
         SpecError: a target would be one of the sources.
     """
-    found: dict[Path, _Found] = {}
+    found: dict[Path, Found] = {}
     for text in inputs:
-        for entry in _find(text, folder):
-            found.setdefault(entry.source.resolve(), entry)
-    entries = _tell_apart(list(found.values()), folder, suffix)
-    jobs = [Job(source=entry.source, target=entry.target(folder, suffix)) for entry in entries]
+        for entry in find_pictures(text, folder):
+            found.setdefault(Path(entry.source).resolve(), entry)
+    entries = tell_apart(list(found.values()), suffix)
+    jobs = [Job(source=Path(entry.source), target=folder / entry.target(suffix)) for entry in entries]
     for job in jobs:
         if job.target.resolve() in found:
             raise SpecError(f"{job.target} is one of the inputs: name another output folder")
     return jobs
 
 
-def _find(text: str, output: Path) -> list[_Found]:
+def find_pictures(text: str, output: Path) -> list[Found]:
+    """The pictures of one file, folder or pattern, in a fixed order.
+
+    Raises:
+        MediaError: it does not exist, or holds no picture.
+        SpecError: it is the output folder.
+    """
     path = Path(text)
     if path.is_dir():
         if path.resolve() == output.resolve():
             raise SpecError(f"{path} is both input and output: name another output folder")
-        entries = [_Found(source=source, place=source.relative_to(path)) for source in _walk(path, output.resolve())]
+        pictures = _walk(path, output.resolve())
+        entries = [Found(source=str(source), place=source.relative_to(path)) for source in pictures]
     elif path.exists():
-        return [_Found(source=path, place=Path(path.name))]
+        return [Found(source=text, place=Path(path.name))]
     elif glob.has_magic(text):
         base = _fixed_part(text)
         matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
-        entries = [_Found(source=match, place=match.relative_to(base)) for match in matches if match.is_file()]
+        entries = [Found(source=str(match), place=match.relative_to(base)) for match in matches if match.is_file()]
     else:
         raise MediaError(f"{text} does not exist")
     if not entries:
@@ -128,10 +138,10 @@ def _fixed_part(pattern: str) -> Path:
     return Path(*fixed)
 
 
-def _tell_apart(entries: list[_Found], folder: Path, suffix: str) -> list[_Found]:
+def tell_apart(entries: list[Found], suffix: str) -> list[Found]:
     """Give whole names to those that share a target, until none do or nothing is left to lengthen."""
     while True:
-        keys = [str(entry.target(folder, suffix)).casefold() for entry in entries]
+        keys = [str(entry.target(suffix)).casefold() for entry in entries]
         shared = {key for key, count in Counter(keys).items() if count > 1}
         longer = [
             replace(entry, whole_name=True) if key in shared else entry

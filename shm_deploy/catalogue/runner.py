@@ -1,0 +1,156 @@
+"""Running a catalogue on Ray Data: on this machine, or on a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+import ray.data
+import ray.exceptions
+
+from shm_deploy.backends.devices import thread_count
+from shm_deploy.catalogue.chunks import Chunk
+from shm_deploy.catalogue.manifest import NAME, Opened, book_uri, merge_books, open_manifest
+from shm_deploy.catalogue.records import Item
+from shm_deploy.catalogue.settings import Settings
+from shm_deploy.catalogue.storage import join
+from shm_deploy.catalogue.worker import Worker, row_of
+from shm_deploy.errors import BackendError, MatteError, SpecError
+from shm_deploy.media.progress import Progress
+
+CHUNK = 64  # pictures at most: what a worker does between two words with Ray
+CHUNKS_PER_WORKER = 8  # at least, where there are pictures enough, so that all end at about the same time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What became of a catalogue."""
+
+    written: int
+    failed: int
+    kept: int  # pictures that an earlier run had done
+    seconds: float  # all of it
+    matting_seconds: float  # from the first picture's begin to the last one's end: without the start of the workers
+    workers: int
+    manifest: str
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[None]:
+    """Ray for a while: that of a cluster, or one of this machine's own.
+
+    Args:
+        address: of a cluster, such as "auto" or "ray://head:10001"; None is what RAY_ADDRESS says, or this machine.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    local = {"num_cpus": thread_count(None), "include_dashboard": False} if address == "local" else {}
+    # Workers' words would mix with the summary on standard output; failures come back as exceptions.
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def run_catalogue(items: list[Item], settings: Settings, *, overwrite: bool, progress: Progress) -> Summary:
+    """Matte a catalogue within Ray, which is initialised already (`cluster`, or `ray.init`).
+
+    A run that ended early goes on where it stopped when it is started again with the same settings.
+
+    Args:
+        items: from `list_items`.
+        settings: how, and where to.
+        overwrite: begin anew, replacing results that are there.
+        progress: told of each picture.
+
+    Raises:
+        SpecError: the cluster has no CPU for a worker; the output folder has a manifest made with other settings.
+        MediaError: the output folder can't be written, or has results without a manifest.
+        BackendError: Ray failed, or the engine did and would not open again. What was done until then is kept.
+    """
+    start = time.perf_counter()
+    opened = open_manifest(settings.output, items, settings.fingerprint(), overwrite=overwrite)
+    num_workers, resources = _workers(settings)
+    for _ in range(opened.num_kept):
+        progress.step()
+    written = failed = 0
+    begins, ends = [], []
+    try:
+        for row in _stream(opened, settings, num_workers, resources):
+            written += row["done"]
+            failed += row["failed"]
+            begins.append(row["begin"])
+            ends.append(row["end"])
+            for _ in range(row["done"] + row["failed"]):
+                progress.step()
+    finally:
+        merge_books(settings.output)
+    progress.close()
+    return Summary(
+        written=written,
+        failed=failed,
+        kept=opened.num_kept,
+        seconds=time.perf_counter() - start,
+        matting_seconds=max(ends) - min(begins) if ends else 0.0,
+        workers=num_workers,
+        manifest=join(settings.output, NAME),
+    )
+
+
+def _workers(settings: Settings) -> tuple[int, dict[str, float]]:
+    """How many workers the cluster holds, and what each of them takes."""
+    resources = ray.cluster_resources()
+    num_cpus, num_gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+    if settings.device == "cuda" and num_gpus == 0:
+        raise SpecError("got device 'cuda' on a Ray cluster that has no GPU; wanted one with some, or device 'cpu'")
+    if settings.device != "cpu" and num_gpus > 0:
+        return num_gpus, {"num_gpus": 1, "num_cpus": max(1, min(settings.threads, num_cpus // num_gpus))}
+    if num_cpus < settings.threads:
+        raise SpecError(f"got {settings.threads} threads on a Ray cluster of {num_cpus} CPUs; wanted no more than that")
+    return num_cpus // settings.threads, {"num_cpus": settings.threads}
+
+
+def _stream(
+    opened: Opened, settings: Settings, num_workers: int, resources: dict[str, float]
+) -> Iterator[dict[str, Any]]:
+    """The rows of `Worker`, as chunks are finished."""
+    chunks = _chunks(opened, settings.output, num_workers)
+    if not chunks:
+        return
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    rows = ray.data.from_items([row_of(chunk) for chunk in chunks], override_num_blocks=len(chunks)).map_batches(
+        Worker,
+        fn_constructor_args=(settings,),
+        batch_size=None,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(size=num_workers),
+        **resources,
+    )
+    try:
+        yield from rows.iter_rows()
+    except ray.exceptions.RayError as error:
+        raise _cause(error) from error
+
+
+def _chunks(opened: Opened, output: str, num_workers: int) -> list[Chunk]:
+    size = max(1, min(CHUNK, len(opened.todo) // (num_workers * CHUNKS_PER_WORKER)))
+    parts = [opened.todo[start : start + size] for start in range(0, len(opened.todo), size)]
+    return [Chunk(book=book_uri(output, opened.run, index), items=part) for index, part in enumerate(parts)]
+
+
+def _cause(error: BaseException) -> MatteError:
+    """The library's own error that ended a worker, or else a BackendError with Ray's words."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, MatteError):
+            return inner
+        inner = getattr(inner, "cause", None) or inner.__cause__
+    return BackendError(f"Ray failed: {str(error).strip().splitlines()[-1]}; start it again to go on from here")
