@@ -14,9 +14,9 @@ from shm_deploy import spec
 from shm_deploy.backends import Backend
 from shm_deploy.bench.parity import METHOD, Answer, answers, compare_answers
 from shm_deploy.bench.pictures import Picture, Size
-from shm_deploy.export.activations import measure_ranges
-from shm_deploy.export.fold import fold
 from shm_train.networks import FrameGraph
+from shm_train.networks.fold import fold
+from shm_train.networks.ranges import measure_ranges
 
 COMPARED = ("eager fp32", "eager fp16 channels-last", "compiled fp16 channels-last")
 

@@ -17,9 +17,9 @@ from benchmarks.gpu_ways import FAILURES, Step, Variant, Way, attempt, exported_
 from shm_deploy.backends import open_backend
 from shm_deploy.bench.latency import CLOCK, Effort, StageClock, measure_latency
 from shm_deploy.bench.pictures import Size
-from shm_deploy.export.fold import fold
 from shm_deploy.matter import Matter
 from shm_train.networks import FrameGraph
+from shm_train.networks.fold import fold
 
 METHOD = (
     "Network alone: uint8 frames on the device in, uint8 alpha and trimap on the device out, synchronised before each "

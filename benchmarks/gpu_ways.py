@@ -19,9 +19,9 @@ from shm_deploy.backends import Mattes, open_backend
 from shm_deploy.backends.protocol import RunsOnDevice
 from shm_deploy.bench.session import find_reference
 from shm_deploy.errors import ArtifactError, BackendUnavailable, MatteError
-from shm_deploy.export.fold import fold
 from shm_train.checkpoint import load_checkpoint
 from shm_train.networks import FrameGraph, SemanticHumanMatting
+from shm_train.networks.fold import fold
 
 Outputs = tuple[Tensor, Tensor]  # alpha (N, H, W), trimap (N, H, W, 3), both uint8
 Step = Callable[[], Outputs]  # one run; what it returns may be overwritten by the next

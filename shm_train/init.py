@@ -1,15 +1,17 @@
-"""Encoders that already know images: the ImageNet files that people have, by their authors' parameter names."""
+"""Weights to start from: another run's, or the ImageNet files that people have, by their authors' parameter names."""
 
 from __future__ import annotations
 
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from shm_deploy.errors import ArtifactError
+from shm_train.checkpoint import load_checkpoint
 from shm_train.networks import SemanticHumanMatting
 from shm_train.networks.live import EfficientNetLite0
 
@@ -43,6 +45,30 @@ def load_encoder(network: SemanticHumanMatting, path: Path) -> str:
     _check_fit(converted, encoder.state_dict(), f"{path} does not fit {network.config.variant}'s {part}")
     encoder.load_state_dict(converted)
     return part
+
+
+def take_weights(network: SemanticHumanMatting, path: Path) -> list[str]:
+    """Start from a checkpoint of the same network; say which parts came from there.
+
+    The two may differ in their method, as ablations do: then T-Net comes, and M-Net where it is the same.
+
+    Raises:
+        ArtifactError: unreadable, or a checkpoint of another network.
+    """
+    start = load_checkpoint(path)
+    if replace(start.config, method=network.config.method) != network.config:
+        raise ArtifactError(f"{path} holds {start.config}; this run wants {network.config}")
+    there = start.network()
+    parts = {"tnet": (network.tnet, there.tnet), "mnet": (network.mnet, there.mnet)}
+    taken = [name for name, (here, other) in parts.items() if _shapes(here) == _shapes(other)]
+    for name in taken:
+        here, other = parts[name]
+        here.load_state_dict(other.state_dict())
+    return taken
+
+
+def _shapes(module: nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in module.state_dict().items()}
 
 
 def _check_fit(weights: Weights, wanted: Weights, complaint: str) -> None:

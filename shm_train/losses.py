@@ -1,13 +1,15 @@
 """The paper's losses, and one that lets a small T-Net learn the whole image. Free functions; all give scalars.
 
-Every loss is a mean over the pixels that count: `sure` is 1 there and 0 where the truth is not to be trusted.
+Every loss is a mean over the pixels that count: `sure` is 1 there and 0 where the truth is not to be trusted. Where
+several processes train together, it is a mean over the pixels of all of them: their mean gradient is then that of one
+process on the joined batch.
 """
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, distributed
 
 from shm_deploy import spec
 
@@ -23,7 +25,7 @@ def trimap_loss(logits: Tensor, trimap: Tensor, sure: Tensor) -> Tensor:
         sure: (N, 1, H, W).
     """
     truth = shrink(trimap * sure, logits.shape[-2:])
-    return -(truth * F.log_softmax(logits.float(), dim=1)).sum() / truth.sum().clamp(min=1)
+    return _mean(-(truth * F.log_softmax(logits.float(), dim=1)), truth)
 
 
 def prediction_loss(
@@ -43,7 +45,7 @@ def prediction_loss(
     """
     error = (alpha - true_alpha).abs()
     contrast = ((foreground.float() - background.float()).abs() / 255).mean(dim=1, keepdim=True)
-    return ((gamma + (1 - gamma) * contrast) * error * sure).sum() / sure.sum().clamp(min=1)
+    return _mean((gamma + (1 - gamma) * contrast) * error * sure, sure)
 
 
 def known_region_loss(trimap: Tensor, true_alpha: Tensor, sure: Tensor) -> Tensor:
@@ -60,7 +62,7 @@ def known_region_loss(trimap: Tensor, true_alpha: Tensor, sure: Tensor) -> Tenso
     weight = shrink(sure, size)
     truth = shrink(true_alpha * sure, size) / weight.clamp(min=1e-6)
     fused = trimap[:, spec.FOREGROUND, None] + trimap[:, spec.UNKNOWN, None] * truth
-    return ((fused - truth).abs() * weight).sum() / weight.sum().clamp(min=1)
+    return _mean((fused - truth).abs() * weight, weight)
 
 
 def gradient_loss(alpha: Tensor, true_alpha: Tensor, weight: Tensor) -> Tensor:
@@ -76,9 +78,35 @@ def gradient_loss(alpha: Tensor, true_alpha: Tensor, weight: Tensor) -> Tensor:
     error = alpha - true_alpha
     across = error.diff(dim=-1).abs() * torch.minimum(weight[..., 1:], weight[..., :-1])
     down = error.diff(dim=-2).abs() * torch.minimum(weight[..., 1:, :], weight[..., :-1, :])
-    return (across.sum() + down.sum()) / weight.sum().clamp(min=1)
+    return _mean(across, weight) + _mean(down, weight)
+
+
+def absolute_loss(alpha: Tensor, true_alpha: Tensor, sure: Tensor) -> Tensor:
+    """Mean |alpha - alpha_g|, at the size of `alpha`.
+
+    Source: Chen et al. 2018, section 5.2, the baseline PSP50 Reg.
+
+    Args:
+        alpha: (N, 1, h, w), predicted.
+        true_alpha: (N, 1, H, W) in 0..1.
+        sure: (N, 1, H, W).
+    """
+    size = alpha.shape[-2:]
+    weight = shrink(sure, size)
+    truth = shrink(true_alpha * sure, size) / weight.clamp(min=1e-6)
+    return _mean((alpha - truth).abs() * weight, weight)
 
 
 def shrink(x: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
     """Means over the pixels of `size` (height, width)."""
     return x if x.shape[-2:] == size else F.interpolate(x, size=tuple(size), mode="area")
+
+
+def _mean(weighted: Tensor, weight: Tensor) -> Tensor:
+    """The sum of `weighted` over the sum of `weight`, or over its mean sum of all processes."""
+    total = weight.sum()
+    if distributed.is_available() and distributed.is_initialized():
+        total = total.detach().clone()
+        distributed.all_reduce(total)
+        total /= distributed.get_world_size()
+    return weighted.sum() / total.clamp(min=1)

@@ -14,8 +14,8 @@ from onnx.external_data_helper import set_external_data
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from shm_deploy.errors import SpecError
-from shm_deploy.export.fold import convolution_before, statistic
 from shm_train.checkpoint import Checkpoint
+from shm_train.networks.fold import convolution_before, statistic
 
 SMALLEST_SHARED = 1024  # bytes; less than that stays in its graph
 

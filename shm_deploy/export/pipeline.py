@@ -24,10 +24,8 @@ from shm_deploy.backends.opening import open_backend
 from shm_deploy.backends.pytorch import PyTorchBackend
 from shm_deploy.errors import CheckFailed
 from shm_deploy.export import parity
-from shm_deploy.export.activations import ActivationRanges, measure_ranges
 from shm_deploy.export.compact import round_checkpoint, share_weights
 from shm_deploy.export.engine import BuildSpec, Toolkit, build_engine, find_device, find_toolkit
-from shm_deploy.export.fold import fold
 from shm_deploy.export.golden import golden_image, golden_input
 from shm_deploy.export.graphs import float_operators, make_graphs, num_half_nodes
 from shm_deploy.export.parity import Alpha, Row
@@ -38,6 +36,8 @@ from shm_deploy.sidecar import EngineRecord, FileRecord, GoldenImage, Sidecar, r
 from shm_train.checkpoint import load_checkpoint, save_checkpoint
 from shm_train.networks import SemanticHumanMatting
 from shm_train.networks.config import Variant
+from shm_train.networks.fold import fold
+from shm_train.networks.ranges import ActivationRanges, measure_ranges
 
 
 class ExportFailed(CheckFailed):

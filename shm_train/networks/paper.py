@@ -100,14 +100,13 @@ class PaperTNet(nn.Module):
 
 
 class VGGEncoder(nn.Module):
-    """VGG-16's 13 convolutions and first 4 poolings, for 6 input channels; torchvision's VGG-16-BN parameter names."""
+    """VGG-16's 13 convolutions and first 4 poolings, for more input channels; torchvision's VGG-16-BN names."""
 
     WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
-    def __init__(self) -> None:
+    def __init__(self, num_in: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        num_in = 6
         for stage, widths in enumerate(self.WIDTHS):
             if stage:
                 layers.append(MaxPoolWinners())
@@ -117,7 +116,7 @@ class VGGEncoder(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Winners]]:
-        """(N, 6, H, W) -> (N, 512, H/16, W/16) and the winners of the four poolings, first to last."""
+        """(N, num_in, H, W) -> (N, 512, H/16, W/16) and the winners of the four poolings, first to last."""
         winners = []
         for layer in self.features:
             if isinstance(layer, MaxPoolWinners):
@@ -159,9 +158,9 @@ class PaperMNet(nn.Module):
 
     STRIDE = 16
 
-    def __init__(self) -> None:
+    def __init__(self, num_trimap_channels: int = 3) -> None:
         super().__init__()
-        self.encoder = VGGEncoder()
+        self.encoder = VGGEncoder(3 + num_trimap_channels)
         self.decoder = UnpoolDecoder()
 
     def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
@@ -171,7 +170,7 @@ class PaperMNet(nn.Module):
         """
         height, width = image.shape[-2:]
         dtype = self.decoder.prediction.weight.dtype
-        x = torch.cat([normalise(image, dtype), trimap.to(dtype)], dim=1)  # (N, 6, H, W)
+        x = torch.cat([normalise(image, dtype), trimap.to(dtype)], dim=1)  # (N, 6, H, W); 4 channels for `dim`
         features, winners = self.encoder(pad_to_multiple(x, self.STRIDE))
         alpha = self.decoder(features, winners)[..., :height, :width].float()
         return alpha if self.training else alpha.clamp(0, 1)

@@ -7,31 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from shm_deploy import spec
+from shm_train.networks.baselines import ClassFusion, NoFusion, PictureMNet, TNetAlone, TNetMask
 from shm_train.networks.config import LiveConfig, NetworkConfig, PaperConfig
+from shm_train.networks.fusion import Fusion
 from shm_train.networks.live import LiveMNet, LiveTNet
 from shm_train.networks.ops import resize
 from shm_train.networks.paper import PaperMNet, PaperTNet
-
-
-class Fusion(nn.Module):
-    """Blend T-Net's probabilities with M-Net's alpha: alpha_p = F_s + U_s * alpha_r.
-
-    Source: Chen et al. 2018, Eq. 4.
-    """
-
-    def __init__(self, resizes: bool) -> None:
-        super().__init__()
-        self.resizes = resizes  # whether the trimap comes smaller than the frame
-
-    def forward(self, trimap: Tensor, alpha_raw: Tensor) -> Tensor:
-        """Softmax trimap (N, 3, h, w), alpha_raw (N, 1, H, W) -> alpha (N, 1, H, W); in 0..1 outside training."""
-        if self.resizes:
-            trimap = resize(trimap, alpha_raw.shape[-2:])
-        foreground = trimap[:, spec.FOREGROUND, None]  # (N, 1, H, W)
-        unknown = trimap[:, spec.UNKNOWN, None]
-        alpha = foreground + unknown * alpha_raw
-        return alpha if self.training else alpha.clamp(0, 1)
 
 
 class Matting(NamedTuple):
@@ -55,11 +36,10 @@ class SemanticHumanMatting(nn.Module):
         match config:
             case PaperConfig():
                 self.tnet: nn.Module = PaperTNet(config.dropout)
-                self.mnet: nn.Module = PaperMNet()
             case LiveConfig():
                 self.tnet = LiveTNet(config)
-                self.mnet = LiveMNet(config)
-        self.fusion = Fusion(resizes=isinstance(config, LiveConfig))
+        self.mnet = _mnet(config)
+        self.fusion = _fusion(config)
 
     def forward(self, image: Tensor) -> Matting:
         """(N, 3, H, W) RGB 0..255 -> logits, trimap (Eq. 2), raw alpha, alpha (Eq. 4)."""
@@ -67,6 +47,29 @@ class SemanticHumanMatting(nn.Module):
         trimap = torch.softmax(logits, dim=1)
         alpha_raw = self.mnet(image, trimap)
         return Matting(logits, trimap, alpha_raw, self.fusion(trimap, alpha_raw))
+
+
+def _mnet(config: NetworkConfig) -> nn.Module:
+    match config.method:
+        case "shm" | "no_fusion":
+            return PaperMNet() if isinstance(config, PaperConfig) else LiveMNet(config)
+        case "dim":
+            return PictureMNet(config)
+        case "regression":
+            return TNetAlone()
+        case "segmentation":
+            return TNetMask()
+
+
+def _fusion(config: NetworkConfig) -> Fusion:
+    resizes = isinstance(config, LiveConfig)
+    match config.method:
+        case "shm":
+            return Fusion(resizes)
+        case "dim":
+            return ClassFusion(resizes)
+        case "no_fusion" | "regression" | "segmentation":
+            return NoFusion(resizes)
 
 
 class FrameEntry(nn.Module):

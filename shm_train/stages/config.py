@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
 from shm_deploy.errors import SpecError
 from shm_train.data.compose import AugmentConfig
 from shm_train.data.dataset import DataConfig, MixConfig
 from shm_train.networks import LiveConfig, NetworkConfig, PaperConfig
+from shm_train.networks.config import TNET_ALONE
+from shm_train.schedule import Schedule
+
+Precision = Literal["fp32", "bf16", "fp16"]
+Trimaps = Literal["true", "tnet"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +38,7 @@ class MNetLossConfig:
     """Weights of the losses that M-Net alone minimises."""
 
     gamma: float = 0.5  # Eq. 5
-    raw: float = 1.0  # of L_p on raw alpha, inside the true unknown region
+    raw: float = 1.0  # of L_p on raw alpha, where the trimap that M-Net gets, or else the true one, is unknown
     gradient: float = 0.5  # of `gradient_loss` on alpha, there too
 
     def __post_init__(self) -> None:
@@ -50,20 +55,31 @@ class RunConfig:
     network: NetworkConfig = field(default_factory=LiveConfig)
     data: DataConfig = field(default_factory=DataConfig)
     rate: float = 1e-3  # of what is not named otherwise
+    schedule: Schedule = "cosine"
     final_rate: float = 0.01  # share of the rates that is left at the end
     warmup_steps: int = 100
     weight_decay: float = 1e-2  # of AdamW, which without it is Adam
     clip_norm: float = 5.0  # of the gradient; infinity does not clip
     ema_decay: float = 0.998  # of the averaged weights; 0 averages nothing
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"  # of the forward pass; weights and optimiser stay float32
+    accumulate: int = 1  # parts of a batch, one after the other, whose gradients are summed: for less memory
+    freeze_norms: bool = False  # batch norms keep their statistics: for batches too small to estimate them
+    channels_last: bool = True
+    compile: bool = False  # by torch.compile
     validate_every: int = 500  # [steps]
     save_every: int = 250  # [steps]
     log_every: int = 20  # [steps]
     num_validation: int = 120  # examples
 
     def __post_init__(self) -> None:
-        if self.precision not in ("fp32", "bf16"):
-            raise SpecError(f"got precision {self.precision!r}; fp32 or bf16 is wanted")
+        if self.precision not in get_args(Precision):
+            raise SpecError(f"got precision {self.precision!r}; fp32, bf16 or fp16 is wanted")
+        if self.schedule not in get_args(Schedule):
+            raise SpecError(f"got schedule {self.schedule!r}; {', '.join(get_args(Schedule))} are known")
+        if self.accumulate < 1 or self.data.batch_size % self.accumulate:
+            raise SpecError(
+                f"got accumulate {self.accumulate}; a divisor of the batch of {self.data.batch_size} is wanted"
+            )
         for name in ("rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise SpecError(f"got {name} {getattr(self, name)}; a positive number is wanted")
@@ -76,14 +92,30 @@ class RunConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TNetConfig(RunConfig):
+    """One run of T-Net alone; what it learns follows from the network's method."""
+
+    encoder_rate: float = 3e-4  # of pre-trained encoders
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_encoder_rate(self.encoder_rate)
+
+
+@dataclass(frozen=True, kw_only=True)
 class MNetConfig(RunConfig):
     """One run of M-Net alone."""
 
     loss: MNetLossConfig = field(default_factory=MNetLossConfig)
+    trimaps: Trimaps = "true"  # those that M-Net gets: true ones of random width, or what T-Net gives
     patches_per_canvas: int = 4
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.trimaps not in get_args(Trimaps):
+            raise SpecError(f"got trimaps {self.trimaps!r}; true or tnet is wanted")
+        if self.network.method in TNET_ALONE:
+            raise SpecError(f"got method {self.network.method}; it has no M-Net to train: use shm-train tnet")
         if self.patches_per_canvas < 1:
             raise SpecError(f"got patches_per_canvas {self.patches_per_canvas}; at least 1 is wanted")
 
@@ -97,11 +129,20 @@ class EndToEndConfig(RunConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.encoder_rate > 0:
-            raise SpecError(f"got encoder_rate {self.encoder_rate}; a positive number is wanted")
+        _check_encoder_rate(self.encoder_rate)
+        if self.network.method not in ("shm", "no_fusion"):
+            raise SpecError(f"got method {self.network.method}; it can't be trained end to end, only shm and no_fusion")
 
 
-# Mostly exact alphas: what M-Net has to learn is hair, and teachers' mattes are blurred there.
+def _check_encoder_rate(rate: float) -> None:
+    if not rate > 0:
+        raise SpecError(f"got encoder_rate {rate}; a positive number is wanted")
+
+
+LIVE_TNET = TNetConfig()
+
+# Mostly exact alphas: what M-Net has to learn is hair, and teachers' mattes are blurred there. T-Net's own trimaps,
+# because a small T-Net errs in ways that no dilation imitates, and the small M-Net has to live with them.
 LIVE_MNET = MNetConfig(
     data=DataConfig(
         batch_size=4,
@@ -109,6 +150,7 @@ LIVE_MNET = MNetConfig(
         patch_size=192,
         mix=MixConfig(cutout=0.6, photo=0.2, recomposed=0.15, mask=0.0, nobody=0.05),
     ),
+    trimaps="tnet",
     rate=2e-3,
     warmup_steps=50,
     ema_decay=0.995,
@@ -118,6 +160,22 @@ LIVE_E2E = EndToEndConfig()
 
 # Chen et al. 2018, sections 4.5 and 5.1: composites only, flipped and else left as they are; T-Net sees the 800 crop,
 # M-Net patches of it at 320; Adam at 1e-5 throughout. An 800 px crop of a composite is a figure placed at random here.
+PAPER_AUGMENT = AugmentConfig(
+    aspect=(1.0, 1.0),
+    rotation=0.0,
+    second_person=0.0,
+    blurred_background=0.0,
+    gain=(1.0, 1.0),
+    gamma=(1.0, 1.0),
+    colour=(1.0, 1.0),
+    contrast=(1.0, 1.0),
+    offset=0.0,
+    low_light=0.0,
+    grey=0.0,
+    noise=0.0,
+    blur=0.0,
+    jpeg=0.0,
+)
 PAPER_E2E = EndToEndConfig(
     network=PaperConfig(),
     data=DataConfig(
@@ -126,26 +184,42 @@ PAPER_E2E = EndToEndConfig(
         patches=(320, 480, 640),
         patch_size=320,
         mix=MixConfig(cutout=0.5, photo=0.0, recomposed=0.5, mask=0.0, nobody=0.0),
-        augment=AugmentConfig(
-            aspect=(1.0, 1.0),
-            rotation=0.0,
-            second_person=0.0,
-            blurred_background=0.0,
-            gain=(1.0, 1.0),
-            gamma=(1.0, 1.0),
-            colour=(1.0, 1.0),
-            contrast=(1.0, 1.0),
-            offset=0.0,
-            low_light=0.0,
-            grey=0.0,
-            noise=0.0,
-            blur=0.0,
-            jpeg=0.0,
-        ),
+        augment=PAPER_AUGMENT,
     ),
     loss=LossConfig(trimap=0.01, trimap_end=0.01, known_region=0.0),
     rate=1e-5,
     encoder_rate=1e-5,
+    final_rate=1.0,
+    warmup_steps=0,
+    weight_decay=0.0,
+    clip_norm=math.inf,
+    ema_decay=0.0,
+)
+
+# Section 4.5, first stage: crops at 400, turned and flipped; L_t. The paper says neither batch nor rate: PSPNet's way
+# down, from rates that suit Adam, new layers ten times as fast as the pre-trained encoder.
+PAPER_TNET = TNetConfig(
+    network=PaperConfig(),
+    data=replace(PAPER_E2E.data, canvases=((400, 400),), patches=(320,), augment=replace(PAPER_AUGMENT, rotation=12.0)),
+    rate=1e-4,
+    encoder_rate=1e-5,
+    schedule="poly",
+    final_rate=0.0,
+    warmup_steps=0,
+    weight_decay=0.0,
+    clip_norm=math.inf,
+    ema_decay=0.0,
+)
+
+# Section 4.5, second stage: crops at 320 with true trimaps, dilated and eroded at random; L_p over the whole crop. The
+# crops are one patch of the 800 px canvas each; batch and rate, which the paper does not say, are the third stage's.
+PAPER_MNET = MNetConfig(
+    network=PaperConfig(),
+    data=PAPER_E2E.data,
+    loss=MNetLossConfig(raw=0.0, gradient=0.0),
+    trimaps="true",
+    patches_per_canvas=1,
+    rate=1e-5,
     final_rate=1.0,
     warmup_steps=0,
     weight_decay=0.0,

@@ -13,11 +13,12 @@ from shm_train.data.samples import Pack
 from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import Budget, EndToEndConfig
 from shm_train.stages.loop import ParameterGroup, Stage, train
+from shm_train.stages.machine import Machine
 from shm_train.stages.objective import end_to_end_losses
 
 
 def train_end_to_end(
-    config: EndToEndConfig, budget: Budget, network: SemanticHumanMatting, pack: Pack, folder: Path, num_workers: int
+    config: EndToEndConfig, budget: Budget, network: SemanticHumanMatting, pack: Pack, folder: Path, machine: Machine
 ) -> None:
     """Train both networks in place; see `train` for the rest."""
     network.train()
@@ -29,4 +30,4 @@ def train_end_to_end(
     encoder = ParameterGroup(parameters=[p for name, p in named if ".encoder." in name], rate=config.encoder_rate)
     rest = ParameterGroup(parameters=[p for name, p in named if ".encoder." not in name], rate=config.rate)
     stage = Stage(name="e2e", config=config, losses=losses, groups=[encoder, rest])
-    train(stage, budget, network, pack, folder, num_workers)
+    train(stage, budget, network, pack, folder, machine)

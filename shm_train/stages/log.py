@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from shm_deploy.errors import ArtifactError
 
-def append_row(path: Path, row: dict[str, float]) -> None:
-    """Add a row; a new file gets the names of the columns first."""
+
+def append_rows(path: Path, rows: Sequence[Mapping[str, float | str]]) -> None:
+    """Add rows of the same columns; a new file gets their names first.
+
+    Raises:
+        ArtifactError: the file can't be written.
+    """
     new = not path.exists()
-    with path.open("a", newline="") as stream:
-        writer = csv.DictWriter(stream, list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+    try:
+        with path.open("a", newline="") as stream:
+            writer = csv.DictWriter(stream, list(rows[0]))
+            if new:
+                writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise ArtifactError(f"can't write {path} ({error}); make room: the same command goes on") from error
 
 
 def drop_rows_after(path: Path, step: int) -> None:

@@ -1,7 +1,7 @@
 """Stage 2: M-Net alone learns, on several patches of each canvas.
 
-Source: Chen et al. 2018, section 4.5, but that the trimaps are T-Net's own, soft ones instead of dilated true ones: it
-comes after T-Net is good, and T-Net, which takes most of a step's time when it learns, only looks.
+Source: Chen et al. 2018, section 4.5: with trimaps made from the truth by random kernels. Or with T-Net's own, soft
+ones: then it comes after T-Net is good, and T-Net, which takes most of a step's time when it learns, only looks.
 """
 
 from __future__ import annotations
@@ -11,22 +11,37 @@ from pathlib import Path
 from torch import Tensor
 
 from shm_train.data.samples import Pack
-from shm_train.networks import SemanticHumanMatting
+from shm_train.networks import Matting, SemanticHumanMatting
 from shm_train.stages.config import Budget, MNetConfig
 from shm_train.stages.loop import ParameterGroup, Stage, train
+from shm_train.stages.machine import Machine
 from shm_train.stages.objective import mnet_losses
 
 
 def train_mnet(
-    config: MNetConfig, budget: Budget, network: SemanticHumanMatting, pack: Pack, folder: Path, num_workers: int
+    config: MNetConfig, budget: Budget, network: SemanticHumanMatting, pack: Pack, folder: Path, machine: Machine
 ) -> None:
     """Train M-Net in place, T-Net as it is; see `train` for the rest."""
     network.train()
     network.tnet.eval().requires_grad_(False)
 
     def losses(batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
-        return mnet_losses(network, batch, config.data.patch_size, config.loss)
+        return mnet_losses(network, batch, config.data.patch_size, config.trimaps, config.loss)
+
+    def predict(judged: SemanticHumanMatting, batch: dict[str, Tensor]) -> Matting:
+        if config.trimaps == "tnet":
+            return judged(batch["image"])
+        trimap = batch["mnet_trimap"]
+        alpha_raw = judged.mnet(batch["image"], trimap)
+        return Matting(trimap, trimap, alpha_raw, judged.fusion(trimap, alpha_raw))
 
     mnet = ParameterGroup(parameters=list(network.mnet.parameters()), rate=config.rate)
-    stage = Stage(name="mnet", config=config, losses=losses, groups=[mnet], num_patches=config.patches_per_canvas)
-    train(stage, budget, network, pack, folder, num_workers)
+    stage = Stage(
+        name="mnet",
+        config=config,
+        losses=losses,
+        groups=[mnet],
+        predict=predict,
+        num_patches=config.patches_per_canvas,
+    )
+    train(stage, budget, network, pack, folder, machine)

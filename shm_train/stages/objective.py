@@ -10,10 +10,37 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shm_deploy import spec
-from shm_train.losses import gradient_loss, known_region_loss, prediction_loss, trimap_loss
+from shm_train.losses import absolute_loss, gradient_loss, known_region_loss, prediction_loss, trimap_loss
 from shm_train.networks import SemanticHumanMatting
 from shm_train.networks.ops import resize
-from shm_train.stages.config import LossConfig, MNetLossConfig
+from shm_train.stages.config import LossConfig, MNetLossConfig, Trimaps
+
+
+def tnet_losses(network: SemanticHumanMatting, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What T-Net alone minimises, by the network's method, as `total`.
+
+    L_t on the true trimap; for `segmentation` the same on the mask alpha > 0, without an unknown region; for
+    `regression` the mean error of T-Net's first channel as alpha.
+
+    Source: Chen et al. 2018, sections 4.5 and 5.2.
+
+    Args:
+        network: T-Net in training mode.
+        batch: as `ComposedDataset` gives it, stacked.
+    """
+    logits = network.tnet(batch["image"].float())
+    match network.config.method:
+        case "regression":
+            foreground = torch.softmax(logits.float(), dim=1)[:, spec.FOREGROUND, None]
+            total = absolute_loss(foreground, batch["alpha"], batch["sure"])
+        case "segmentation":
+            person = (batch["alpha"] > 0).float()
+            mask = torch.zeros_like(batch["trimap"])
+            mask[:, spec.FOREGROUND, None], mask[:, spec.BACKGROUND, None] = person, 1 - person
+            total = trimap_loss(logits, mask, batch["sure"])
+        case _:
+            total = trimap_loss(logits, batch["trimap"], batch["sure"])
+    return {"total": total}
 
 
 def end_to_end_losses(
@@ -50,26 +77,37 @@ def end_to_end_losses(
 
 
 def mnet_losses(
-    network: SemanticHumanMatting, batch: dict[str, Tensor], patch_size: int, config: MNetLossConfig
+    network: SemanticHumanMatting,
+    batch: dict[str, Tensor],
+    patch_size: int,
+    trimaps: Trimaps,
+    config: MNetLossConfig,
 ) -> dict[str, Tensor]:
     """The terms of the loss of M-Net alone and their weighted sum `total`.
 
-    T-Net judges the whole canvas, without a gradient: M-Net learns from such trimaps as it will get. `prediction` is
-    L_p on alpha; `raw` is L_p on raw alpha where the true trimap is unknown, which a T-Net in error can't mute.
+    `prediction` is L_p. Under true trimaps of random width it counts raw alpha over the whole patch, as in the paper,
+    but for `dim`, which answers for the unknown region only. Under T-Net's own trimaps, which it gives for the whole
+    canvas without a gradient, it counts alpha: M-Net learns from such trimaps as it will get. `raw` is L_p on raw alpha
+    where the true trimap is unknown, which a T-Net in error can't mute.
 
     Args:
         network: T-Net in evaluation mode, the rest in training mode.
         batch: as `ComposedDataset` gives it, stacked.
         patch_size: side to which M-Net's patches are resized [px].
+        trimaps: which ones M-Net gets.
         config: the weights.
     """
     image = batch["image"].float()
     places = batch["patches"].tolist()
-    with torch.no_grad():
-        trimap = torch.softmax(network.tnet(image).float(), dim=1)
-        trimap_patch = cut_patches(resize(trimap, image.shape[-2:]), places, patch_size)
+    if trimaps == "true":
+        trimap_patch = cut_patches(batch["mnet_trimap"], places, patch_size)
+    else:
+        with torch.no_grad():
+            trimap = torch.softmax(network.tnet(image).float(), dim=1)
+            trimap_patch = cut_patches(resize(trimap, image.shape[-2:]), places, patch_size)
     alpha_raw = network.mnet(cut_patches(image, places, patch_size), trimap_patch)
-    alpha = network.fusion(trimap_patch, alpha_raw)
+    alone = trimaps == "true" and network.config.method != "dim"
+    alpha = alpha_raw if alone else network.fusion(trimap_patch, alpha_raw)
     truth, foreground, background, sure = (
         cut_patches(batch[name].float(), places, patch_size) for name in ("alpha", "foreground", "background", "sure")
     )

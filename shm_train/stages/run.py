@@ -18,12 +18,13 @@ from shm_train.networks import SemanticHumanMatting
 
 @dataclass(kw_only=True)
 class Run:
-    """A training run between two steps; with torch's random state, all that the next steps depend on."""
+    """A training run between two steps: all that the next steps depend on."""
 
     identity: dict[str, Any]  # stage, config and data: a run goes on only with the same; plain values
     network: SemanticHumanMatting
-    average: MovingAverage
+    average: MovingAverage[SemanticHumanMatting]
     optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler  # of the loss, for fp16; else it does nothing
     step: int = 0
     seconds: float = 0.0
     best: float = math.inf  # validation score
@@ -41,7 +42,7 @@ class Run:
             "best": self.best,
             "weights": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "rng": torch.get_rng_state(),
+            "scaler": self.scaler.state_dict(),
         }
         self._write(path, training)
 
@@ -64,7 +65,7 @@ class Run:
         """
         checkpoint = load_checkpoint(path)
         training = checkpoint.training
-        if training is None or "identity" not in training:
+        if training is None or not {"identity", "scaler"} <= training.keys():
             raise ArtifactError(f"{path} holds no run to go on from; choose another folder, or give it to --start")
         differences = list(_differences(training["identity"], self.identity, ""))
         if differences:
@@ -74,7 +75,7 @@ class Run:
         self.network.load_state_dict(training["weights"])
         self.average.network.load_state_dict(checkpoint.weights)
         self.optimizer.load_state_dict(training["optimizer"])
-        torch.set_rng_state(training["rng"])
+        self.scaler.load_state_dict(training["scaler"])
         self.step, self.seconds, self.best = training["step"], training["seconds"], training["best"]
 
 

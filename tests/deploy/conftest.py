@@ -99,11 +99,11 @@ def live_folder(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.u
     import torch
 
     from shm_deploy.export.calibrate import calibrate
-    from shm_deploy.export.fold import fold
     from shm_deploy.export.graphs import make_graphs
     from shm_deploy.export.photographs import load_photographs
     from shm_train.checkpoint import Checkpoint, save_checkpoint
     from shm_train.networks import FrameGraph, LiveConfig, SemanticHumanMatting
+    from shm_train.networks.fold import fold
 
     folder = tmp_path_factory.mktemp("live")
     torch.manual_seed(0)

@@ -10,14 +10,14 @@ from shm_train.schedule import rate_factor
 
 def test_the_rate_warms_up_and_falls_to_its_final_share():
     """A quarter of the way up at the first of four steps; half way down the cosine, the mean of 1 and the final."""
-    assert rate_factor(0, 4, 0.0, 0.01) == pytest.approx(0.25)
-    assert rate_factor(10, 4, 0.5, 0.01) == pytest.approx(0.505)
-    assert rate_factor(10, 4, 1.0, 0.01) == pytest.approx(0.01)
+    assert rate_factor(0, 4, 0.0, 0.01, "cosine") == pytest.approx(0.25)
+    assert rate_factor(10, 4, 0.5, 0.01, "cosine") == pytest.approx(0.505)
+    assert rate_factor(10, 4, 1.0, 0.01, "cosine") == pytest.approx(0.01)
 
 
 def test_a_final_share_of_one_keeps_the_rate():
     """The paper's rate does not change."""
-    assert [rate_factor(step, 0, step / 10, 1.0) for step in range(10)] == [1.0] * 10
+    assert [rate_factor(step, 0, step / 10, 1.0, "cosine") for step in range(10)] == [1.0] * 10
 
 
 def test_the_average_forgets_the_start_and_then_moves_slowly():

@@ -13,9 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from shm_deploy.errors import SpecError
 from shm_deploy.export.compact import round_checkpoint, share_weights
-from shm_deploy.export.fold import fold
 from shm_train.checkpoint import Checkpoint
 from shm_train.networks import LiveConfig, SemanticHumanMatting
+from shm_train.networks.fold import fold
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ from shm_deploy.artifacts import PartFiles
 from shm_deploy.backends.onnxruntime import OnnxRuntimeBackend, OnnxRuntimeParts
 from shm_deploy.export import parity
 from shm_deploy.export.engine import BuildSpec, build_engine, find_toolkit
-from shm_deploy.export.fold import fold
 from shm_deploy.export.graphs import Graphs, float_operators, make_graphs, num_half_nodes
 from shm_deploy.export.photographs import cover, load_photographs
 from shm_deploy.export.progress import Stage
 from shm_deploy.metrics import compare_alphas
 from shm_train.networks import FrameGraph, SemanticHumanMatting
+from shm_train.networks.fold import fold
 
 pytestmark = pytest.mark.slow
 

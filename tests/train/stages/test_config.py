@@ -54,7 +54,7 @@ def test_settings_change_single_numbers():
         ("rate=fast", "float is wanted"),
         ("data=3", "data is a group"),
         ("rate.x=3", "rate is a single value"),
-        ("precision=fp8", "fp32 or bf16"),
+        ("precision=fp8", "fp32, bf16 or fp16"),
         ("data.batch_size=0", "at least 1"),
     ],
 )

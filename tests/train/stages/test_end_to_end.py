@@ -17,6 +17,7 @@ from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import Budget
 from shm_train.stages.end_to_end import train_end_to_end
 from shm_train.stages.loop import TrainingDiverged
+from shm_train.stages.machine import Machine
 
 # fmt: off
 GOLDEN_TOTAL = [
@@ -33,7 +34,7 @@ def fresh(config):
 
 def train(config, steps, pack, folder):
     """Train in this process and give what `last.pt` then holds."""
-    train_end_to_end(config, Budget(steps=steps), fresh(config), pack, folder, num_workers=0)
+    train_end_to_end(config, Budget(steps=steps), fresh(config), pack, folder, Machine(num_workers=0))
     return load_checkpoint(folder / "last.pt")
 
 

@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
+from shm_deploy import spec
 from shm_train.checkpoint import load_checkpoint
 from shm_train.cli import train as command
 from shm_train.data.dataset import ComposedDataset, first_examples
 from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import LIVE_MNET, Budget, MNetLossConfig
+from shm_train.stages.machine import Machine
 from shm_train.stages.mnet import train_mnet
-from shm_train.stages.objective import mnet_losses
+from shm_train.stages.objective import cut_patches, mnet_losses
 from tests.train.conftest import TINY_DATA, TINY_NETWORK
 
 TINY = replace(
@@ -25,7 +27,7 @@ def fresh():
 
 
 def train(steps, pack, folder, config=TINY):
-    train_mnet(config, Budget(steps=steps), fresh(), pack, folder, num_workers=0)
+    train_mnet(config, Budget(steps=steps), fresh(), pack, folder, Machine(num_workers=0))
     return load_checkpoint(folder / "last.pt")
 
 
@@ -57,7 +59,7 @@ def test_the_total_is_the_weighted_sum_over_all_patches(pack):
     network.tnet.eval()
     data = replace(TINY_DATA, patches=(32, 48, 64), patch_size=32)
     batch = next(iter(first_examples(ComposedDataset(pack, data, held_out=False, num_patches=3), 2)))
-    terms = mnet_losses(network, batch, 32, MNetLossConfig(raw=2.0, gradient=0.25))
+    terms = mnet_losses(network, batch, 32, "tnet", MNetLossConfig(raw=2.0, gradient=0.25))
     expected = terms["prediction"] + 2 * terms["raw"] + 0.25 * terms["gradient"]
     assert terms["total"].item() == pytest.approx(expected.item())
     terms["total"].backward()
@@ -66,8 +68,41 @@ def test_the_total_is_the_weighted_sum_over_all_patches(pack):
 
 
 def test_the_command_wants_a_start(pack, tmp_path, capsys):
-    """M-Net alone makes no sense under a T-Net that knows nothing."""
-    with pytest.raises(SystemExit) as ended:
-        command.main(["mnet", "--variant", "live", "--data", str(pack.folder), "--out", str(tmp_path), "--steps", "1"])
-    assert ended.value.code == 2
-    assert "--start" in capsys.readouterr().err
+    """M-Net makes no sense under a T-Net that knows nothing."""
+    arguments = ["mnet", "--variant", "live", "--data", str(pack.folder), "--out", str(tmp_path), "--steps", "1"]
+    assert command.main([*arguments, "--threads", "1"]) == 1
+    assert "got trimaps tnet without --start" in capsys.readouterr().err
+
+
+def test_true_trimaps_reach_mnet_and_tnet_is_not_asked(pack):
+    """Under true trimaps, what T-Net would say changes nothing; L_p counts raw alpha over the whole patch."""
+    network = fresh().train()
+    network.tnet.eval()
+    batch = next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False), 2)))
+    config = MNetLossConfig(raw=0, gradient=0)
+    before = mnet_losses(network, batch, 48, "true", config)["total"].item()
+    with torch.no_grad():
+        network.tnet.logits.bias += 5 * torch.randn(3)
+    assert mnet_losses(network, batch, 48, "true", config)["total"].item() == pytest.approx(before, rel=1e-6)
+    patch = cut_patches(batch["mnet_trimap"], batch["patches"].tolist(), 48)
+    raw = network.mnet(cut_patches(batch["image"].float(), batch["patches"].tolist(), 48), patch)
+    truth, fore, back, sure = (
+        cut_patches(batch[name].float(), batch["patches"].tolist(), 48)
+        for name in ("alpha", "foreground", "background", "sure")
+    )
+    error = (raw - truth).abs() * sure
+    contrast = (fore - back).abs().mean(1, keepdim=True) / 255
+    expected = (0.5 * error + 0.5 * contrast * error).sum() / sure.sum()
+    assert before == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_deep_image_matting_learns_in_the_unknown_region_only(pack):
+    """Its raw alpha elsewhere is overruled by the trimap, so nothing there has a gradient."""
+    torch.manual_seed(0)
+    network = SemanticHumanMatting(replace(TINY_NETWORK, method="dim")).train()
+    network.tnet.eval()
+    batch = next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False), 2)))
+    batch["mnet_trimap"] = torch.zeros_like(batch["mnet_trimap"])
+    batch["mnet_trimap"][:, spec.BACKGROUND] = 1
+    mnet_losses(network, batch, 48, "true", MNetLossConfig(raw=0, gradient=0))["total"].backward()
+    assert not network.mnet.mnet.prediction.weight.grad.any()

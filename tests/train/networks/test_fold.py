@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from shm_deploy.export.fold import fold
 from shm_train.networks import SemanticHumanMatting
+from shm_train.networks.fold import fold
 
 
 def test_folded_network_gives_the_same_alpha(small_network: SemanticHumanMatting) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from shm_deploy import spec
-from shm_train.networks import SemanticHumanMatting
+from shm_train.networks.shm import SemanticHumanMatting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class ActivationRanges:
         return next((layer for layer in self.layers if not layer.largest <= spec.FP16_MAX), None)
 
     def record(self) -> dict[str, Any]:
-        """For the sidecar."""
+        """Plain values, for a sidecar or a log."""
         overflow = self.first_overflow
         return {
             "fp16_max": spec.FP16_MAX,
@@ -75,9 +75,10 @@ def measure_ranges(folded: SemanticHumanMatting, images: Iterable[NDArray[np.uin
 
     hooks = [module.register_forward_pre_hook(enter) for module in names]
     hooks += [module.register_forward_hook(leave) for module in names]
+    device = next(folded.parameters()).device
     with torch.inference_mode():
         for image in images:
-            folded(torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)))
+            folded(torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)).to(device))
     for hook in hooks:
         hook.remove()
     weights = {name: _largest(tuple(module.parameters())) for module, name in names.items()}

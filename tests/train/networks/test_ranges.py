@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from shm_deploy.export.activations import ActivationRanges, LayerRange, measure_ranges
-from shm_deploy.export.fold import fold
 from shm_train.networks import SemanticHumanMatting
+from shm_train.networks.fold import fold
+from shm_train.networks.ranges import ActivationRanges, LayerRange, measure_ranges
 
 
 def _ranges(*activations: float) -> ActivationRanges:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from shm_train.networks import SemanticHumanMatting
+from shm_train.networks.shm import SemanticHumanMatting
 
 # Small, of two different sides; only the order of the layers is looked at.
 PROBE_SIZE = (64, 96)
@@ -65,7 +65,7 @@ def convolution_before(network: SemanticHumanMatting) -> dict[nn.BatchNorm2d, nn
         elif isinstance(module, nn.BatchNorm2d):
             hooks.append(module.register_forward_pre_hook(used))
     with torch.no_grad():
-        network(torch.zeros(1, 3, *PROBE_SIZE))
+        network(torch.zeros(1, 3, *PROBE_SIZE, device=next(network.parameters()).device))
     for hook in hooks:
         hook.remove()
     return pairs
