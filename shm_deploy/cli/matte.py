@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from shm_deploy.errors import MatteError, MediaError, SpecError
+from shm_deploy.errors import BackendError, MatteError, MediaError, SpecError
 
 # Whatever takes long to import is imported after the arguments have been read.
 if TYPE_CHECKING:
@@ -202,10 +202,16 @@ def _matte_files(matter: Matter, args: argparse.Namespace, jobs: list[Job], reci
     summary = matte_files(matter, jobs, recipe, overwrite=args.overwrite, progress=Progress(len(jobs), sys.stderr))
     info = matter.info()
     print(json.dumps({**asdict(summary), "backend": info.backend, "device": info.device}))
-    if not summary.failed:
+    if summary.stopped is None and not summary.failed:
         return 0
     print(f"shm-matte: {summary.written} written, {len(summary.failed)} skipped", file=sys.stderr)
-    return MediaError.exit_code
+    if summary.stopped is None:
+        return MediaError.exit_code
+    print(
+        f"shm-matte: given up at {summary.stopped.source}, {summary.left} left: {summary.stopped.reason}",
+        file=sys.stderr,
+    )
+    return BackendError.exit_code
 
 
 if __name__ == "__main__":

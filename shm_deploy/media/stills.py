@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shm_deploy.compositing import Quality
-from shm_deploy.errors import MediaError, SpecError
+from shm_deploy.errors import BackendError, BackendUnavailable, MediaError, SpecError
 from shm_deploy.matter import Matter
 from shm_deploy.media.backgrounds import Background
 from shm_deploy.media.files import check_target, write_whole
@@ -21,7 +21,7 @@ from shm_deploy.media.progress import Progress
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A picture that was skipped."""
+    """A picture that was not made, and why."""
 
     source: str
     reason: str
@@ -32,7 +32,9 @@ class Summary:
     """What became of a list of pictures."""
 
     written: int
-    failed: tuple[Failure, ...]
+    failed: tuple[Failure, ...]  # pictures that were skipped
+    stopped: Failure | None  # where the runtime failed and the list was given up
+    left: int  # pictures that come after that
     seconds: float
 
 
@@ -59,6 +61,8 @@ def matte_picture(matter: Matter, source: Path | bytes, recipe: Recipe) -> bytes
 def matte_files(matter: Matter, jobs: Sequence[Job], recipe: Recipe, *, overwrite: bool, progress: Progress) -> Summary:
     """Matte picture files one after another; one that can't be read or written is reported and skipped.
 
+    A failure of the runtime, which would meet the next picture too, ends the list; the summary says where.
+
     Args:
         matter: the network.
         jobs: sources and targets.
@@ -67,14 +71,26 @@ def matte_files(matter: Matter, jobs: Sequence[Job], recipe: Recipe, *, overwrit
         progress: told of each picture.
     """
     start = time.perf_counter()
+    written = 0
     failed: list[Failure] = []
+    stopped: Failure | None = None
     for job in jobs:
         try:
             check_target(job.target, overwrite=overwrite)
             write_whole(job.target, matte_picture(matter, job.source, recipe), overwrite=overwrite)
+            written += 1
         except (MediaError, SpecError) as error:
             failed.append(Failure(source=str(job.source), reason=str(error)))
             progress.say(f"skipped {job.source}: {error}")
+        except (BackendError, BackendUnavailable) as error:
+            stopped = Failure(source=str(job.source), reason=str(error))
+            break
         progress.step()
     progress.close()
-    return Summary(written=len(jobs) - len(failed), failed=tuple(failed), seconds=time.perf_counter() - start)
+    return Summary(
+        written=written,
+        failed=tuple(failed),
+        stopped=stopped,
+        left=len(jobs) - written - len(failed) - (stopped is not None),
+        seconds=time.perf_counter() - start,
+    )

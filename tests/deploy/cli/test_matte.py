@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
+from shm_deploy import spec
 from shm_deploy.cli.matte import main
 from tests.deploy.media import zoo
 
@@ -85,6 +87,51 @@ def test_folder_gives_a_folder_and_broken_pictures_show_in_the_exit_code(
     captured = capsys.readouterr()
     assert json.loads(captured.out)["failed"][0]["source"].endswith("text.jpg")
     assert "1 written, 1 skipped" in captured.err
+
+
+@pytest.fixture
+def narrow_model(tmp_path: Path) -> Path:
+    """Alpha is the red channel of pictures 64 px wide; any other width is a failure of the runtime."""
+    frame: list[str | int] = ["N", "H", "W", 3]
+    plane: list[str | int] = ["N", "H", "W"]
+    nodes = [
+        onnx.helper.make_node("Gather", [spec.IMAGE, "red"], [spec.ALPHA], axis=3),
+        onnx.helper.make_node("BitwiseOr", [spec.IMAGE, "zeros"], [spec.TRIMAP]),
+    ]
+    graph = onnx.helper.make_graph(
+        nodes,
+        "narrow",
+        [onnx.helper.make_tensor_value_info(spec.IMAGE, onnx.TensorProto.UINT8, frame)],
+        [
+            onnx.helper.make_tensor_value_info(spec.ALPHA, onnx.TensorProto.UINT8, plane),
+            onnx.helper.make_tensor_value_info(spec.TRIMAP, onnx.TensorProto.UINT8, frame),
+        ],
+        [
+            onnx.helper.make_tensor("red", onnx.TensorProto.INT64, [], [0]),
+            onnx.helper.make_tensor("zeros", onnx.TensorProto.UINT8, [64, 3], bytes(192), raw=True),
+        ],
+    )
+    opset = onnx.helper.make_opsetid("", spec.OPSET)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9), tmp_path / "narrow.onnx")
+    return tmp_path / "narrow.onnx"
+
+
+def test_failing_runtime_ends_a_folder_with_a_summary(
+    tmp_path: Path, narrow_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1, what was done until then, and the runtime's own words."""
+    (tmp_path / "in").mkdir()
+    for name, width in (("a", 64), ("b", 80), ("c", 64)):
+        (tmp_path / "in" / f"{name}.jpg").write_bytes(zoo.encoded(zoo.portrait(width, 64), "JPEG"))
+    out = tmp_path / "out"
+    assert main([str(tmp_path / "in"), "-o", str(out), "--model", str(narrow_model), "--alpha"]) == 1
+    captured = capsys.readouterr()
+    summary = json.loads(captured.out)
+    assert (summary["written"], summary["failed"], summary["left"]) == (1, [], 1)
+    assert summary["stopped"]["source"].endswith("b.jpg")
+    assert "given up at" in captured.err
+    assert "ONNX Runtime failed" in captured.err
+    assert [path.name for path in out.iterdir()] == ["a.png"]
 
 
 def test_format_of_a_folder_can_be_chosen(photo: Path, tiny_model: Path) -> None:

@@ -10,14 +10,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from shm_deploy.errors import SpecError
+from shm_deploy.backends import Mattes
+from shm_deploy.errors import BackendError, SpecError
 from shm_deploy.matter import Matter
 from shm_deploy.media.backgrounds import Background, Blur, Colour
 from shm_deploy.media.formats import PNG
 from shm_deploy.media.planning import Job
 from shm_deploy.media.products import Product
 from shm_deploy.media.progress import Progress
-from shm_deploy.media.stills import Recipe, Summary, matte_files, matte_picture
+from shm_deploy.media.stills import Failure, Recipe, Summary, matte_files, matte_picture
+from tests.deploy.fakes import FakeBackend
 from tests.deploy.media import zoo
 
 
@@ -116,3 +118,24 @@ def test_existing_results_are_kept_and_counted_as_failed(matter: Matter, tmp_pat
     summary, _ = run(matter, tmp_path, ["a.jpg"], overwrite=True)
     assert summary.failed == ()
     assert (tmp_path / "out" / "a.png").read_bytes() != b"old"
+
+
+class BrokenBackend(FakeBackend):
+    """Fails at the second picture."""
+
+    def run(self, frames: NDArray[np.uint8]) -> Mattes:
+        if len(self.shapes) == 1:
+            raise BackendError("the GPU fell off the bus")
+        return super().run(frames)
+
+
+def test_failing_runtime_ends_the_list_with_a_summary(tmp_path: Path) -> None:
+    """What was done and skipped before it, where it was, and how much is left."""
+    for name in ("b.jpg", "c.jpg", "d.jpg", "e.jpg"):
+        (tmp_path / name).write_bytes(zoo.encoded(zoo.portrait(), "JPEG"))
+    (tmp_path / "a.jpg").write_bytes(b"")
+    with Matter(BrokenBackend()) as matter:
+        summary, _ = run(matter, tmp_path, ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"])
+    assert (summary.written, len(summary.failed), summary.left) == (1, 1, 2)
+    assert summary.stopped == Failure(source=str(tmp_path / "c.jpg"), reason="the GPU fell off the bus")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.png"]
