@@ -1,4 +1,4 @@
-"""`shm-matte`: cut people out of picture files."""
+"""`shm-matte`: cut people out of picture and video files."""
 
 from __future__ import annotations
 
@@ -41,11 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="shm-matte",
-        description="Cut people out of pictures: into RGBA pictures unless something else is asked for.",
-        epilog="Exit codes: 0 all written, 1 something was skipped or failed, 2 wrong usage, 4 the engine does not fit "
-        "the device. A summary in JSON goes to standard output, messages go to standard error.",
+        description="Cut people out of pictures, or out of one video: with alpha unless something else is asked for.",
+        epilog="Exit codes: 0 all written, 1 something was skipped or failed, 2 wrong usage, 3 --verify found that "
+        "something was lost, 4 the engine does not fit the device. A summary in JSON goes to standard output, messages go to standard error.",
     )
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="picture, folder, quoted pattern, or - for stdin")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="picture, folder, quoted pattern, - for stdin; or a video"
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -59,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--trimap", action="store_true", help="write T-Net's trimap: 255 person, 0 background, 128 unknown"
     )
-    result.add_argument("--background", metavar="COLOUR|IMAGE|blur", help="put this behind the person")
+    result.add_argument("--background", metavar="COLOUR|IMAGE|VIDEO|blur", help="put this behind the person")
     parser.add_argument("--format", help="png, webp, tif, avif or jpg; a file's suffix says it, elsewhere it is png")
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
     parser.add_argument(
@@ -79,6 +81,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quality", choices=("fast", "exact"), default="fast", help="how foreground colours are found (default: fast)"
     )
+    video = parser.add_argument_group(
+        "video",
+        "The output's suffix says the format: .mp4 .mov .mkv .webm, or a folder (frames/) for PNGs. Cut-outs need .mov "
+        "(ProRes 4444), .webm (VP9), .mkv (FFV1) or PNGs; it is written as NAME.part.EXT and renamed at the end.",
+    )
+    video.add_argument("--codec", choices=("h264", "h265", "av1"), help="of opaque results (default: h264; .webm: VP9)")
+    video.add_argument("--premultiplied", action="store_true", help="cut-outs with colours multiplied by alpha")
+    video.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
+    video.add_argument("--verify", action="store_true", help="read the result again; exit 3 if something was lost")
     return parser
 
 
@@ -97,8 +108,11 @@ def _edge(text: str) -> int:
 
 
 def _matte(args: argparse.Namespace, usage_error: Callable[[str], NoReturn]) -> int:
+    from shm_deploy.cli.matte_clip import matte_clip, wants_clip
     from shm_deploy.media.formats import check_format
 
+    if wants_clip(args):
+        return matte_clip(args, usage_error, _open_matter)
     try:
         kind = _format(args)
         check_format(kind, opaque=bool(args.alpha or args.foreground or args.trimap or args.background))

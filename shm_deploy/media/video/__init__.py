@@ -1,0 +1,1 @@
+"""Video files, by PyAV (extra [video])."""
