@@ -43,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="shm-matte",
         description="Cut people out of pictures, or out of one video: with alpha unless something else is asked for.",
         epilog="Exit codes: 0 all written, 1 something was skipped or failed, 2 wrong usage, 3 --verify found that "
-        "something was lost, 4 the engine does not fit the device. A summary in JSON goes to standard output, messages go to standard error.",
+        "something was lost, 4 the engine does not fit the device. A summary in JSON goes to standard output, messages "
+        "go to standard error.",
     )
     parser.add_argument(
         "inputs", nargs="+", metavar="INPUT", help="picture, folder, quoted pattern, - for stdin; or a video"
