@@ -7,12 +7,14 @@ import socket
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-HEAD_SECONDS = 10.0  # for the head of a request, and for the rest of a body that was refused
 STALLED_MS = 30_000  # that a client may take nothing of what was sent
 
 
 class PatientProtocol(H11Protocol):
-    """uvicorn's own waits for ever for the first head, and for the rest of one that has begun."""
+    """Limits the time for the head of a request, and for the rest of a body that was refused.
+
+    uvicorn's own waits for ever for both; its `timeout_keep_alive` is for connections that send nothing at all.
+    """
 
     _patience: asyncio.TimerHandle | None = None
 
@@ -36,7 +38,7 @@ class PatientProtocol(H11Protocol):
 
     def _wait_for_head(self) -> None:
         self._stop_waiting()
-        self._patience = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+        self._patience = self.loop.call_later(self.timeout_keep_alive, self.transport.close)
 
     def _stop_waiting(self) -> None:
         if self._patience is not None:

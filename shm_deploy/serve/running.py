@@ -21,6 +21,39 @@ from shm_deploy.serve.settings import Settings
 _SPARE_SECONDS = 5  # for a stop, beside the time that the last request may take
 
 
+_LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        # What uvicorn says of invalid requests and of our own bugs; its log of every request is off.
+        "uvicorn.error": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "shm_deploy.serve": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+    },
+}
+
+
+def configure(settings: Settings, open_matter: Callable[[], Matter], num_workers: int = 1) -> uvicorn.Config:
+    """How uvicorn runs the application. Arguments as in `serve`."""
+    limits = settings.limits
+    return uvicorn.Config(
+        partial(create_app, settings, open_matter),
+        factory=True,
+        workers=num_workers,
+        http=PatientProtocol,
+        ws="websockets-sansio",
+        ws_max_size=limits.max_bytes,
+        ws_max_queue=2,
+        lifespan="on",
+        access_log=False,  # it has addresses and options of requests
+        log_config=_LOGGING,
+        server_header=False,
+        timeout_keep_alive=limits.connection_seconds,
+        timeout_graceful_shutdown=int(2 * limits.seconds) + _SPARE_SECONDS,
+    )
+
+
 def serve(settings: Settings, open_matter: Callable[[], Matter], listener: socket.socket, num_workers: int) -> bool:
     """Serve until SIGTERM or SIGINT, then finish what was accepted.
 
@@ -33,21 +66,7 @@ def serve(settings: Settings, open_matter: Callable[[], Matter], listener: socke
     Returns:
         Whether it ever served: False where the application could not start.
     """
-    limits = settings.limits
-    config = uvicorn.Config(
-        partial(create_app, settings, open_matter),
-        factory=True,
-        workers=num_workers,
-        http=PatientProtocol,
-        ws="websockets-sansio",
-        ws_max_size=limits.max_bytes,
-        ws_max_queue=2,
-        lifespan="on",
-        access_log=False,  # it has addresses and options of requests
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=int(2 * limits.seconds) + _SPARE_SECONDS,
-    )
+    config = configure(settings, open_matter, num_workers)
     if num_workers > 1:
         with tempfile.TemporaryDirectory(prefix="shm-serve-") as folder:
             os.environ[SHARED_FOLDER] = folder  # read by the processes that are started below

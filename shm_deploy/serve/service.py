@@ -40,6 +40,9 @@ class Service:
     meters: Meters
     num_uploads: int = 0
     num_live: int = 0
+    num_accepted: int = 0
+    num_gone: int = 0
+    num_lost: int = 0
 
     @classmethod
     def open(cls, limits: Limits, open_matter: Callable[[], Matter]) -> Service:
@@ -54,9 +57,17 @@ class Service:
         )
 
     def close(self) -> None:
-        """Finish what is in work."""
+        """Finish what is in work, and say what became of all that was accepted."""
         self.line.close()
         self.matter.close()
+        answered = self.num_accepted - self.num_gone - self.num_lost
+        logger.info(
+            "stopped: %d requests accepted, %d answered, %d left by their senders, %d lost",
+            self.num_accepted,
+            answered,
+            self.num_gone,
+            self.num_lost,
+        )
 
     async def answer(self, request: Request, order: Order) -> Answer:
         """Take a request in, make its matte, and give up where nobody waits for it.
@@ -72,7 +83,16 @@ class Service:
             order.check(upload)
         except MatteError as error:
             raise problem_of(error) from error
-        return await self._unless_gone(request, upload, order)
+        self.line.check_room()
+        self.num_accepted += 1
+        try:
+            return await self._unless_gone(request, upload, order)
+        except Gone:
+            self.num_gone += 1
+            raise
+        except asyncio.CancelledError:  # the time for a graceful stop is over
+            self.num_lost += 1
+            raise
 
     async def make(self, upload: Upload, order: Order, *, reserved: bool = False) -> Answer:
         """Make one matte in the line; `reserved` as in `Line.run`.

@@ -14,6 +14,7 @@ class Limits:
     max_bytes: int = 32 * 2**20  # of one request, or of one live frame
     max_pixels: int = 50_000_000  # that a picture's header may claim
     seconds: float = 30.0  # for a request to arrive, and again for its answer to be made
+    connection_seconds: int = 10  # for the head of a request, and until a connection's next one
     num_working: int = 2  # pictures in work at a time: one in the network while another is decoded or encoded
     num_waiting: int = 16  # pictures that wait for that
     num_uploads: int = 64  # requests that are being received at a time
@@ -23,8 +24,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value < (0 if name in ("num_waiting", "num_live") else 1):
-                raise SpecError(f"got {name}={value}; wanted 1 or more (num_waiting and num_live may be 0)")
+            may_be_zero = name in ("num_waiting", "num_live")
+            if value < 0 or (value == 0 and not may_be_zero):
+                raise SpecError(f"got {name}={value}; wanted more than 0 (num_waiting and num_live may be 0)")
 
 
 @dataclass(frozen=True, kw_only=True)
