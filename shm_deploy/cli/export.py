@@ -16,6 +16,7 @@ from shm_deploy.errors import BackendUnavailable, MatteError, SpecError
 from shm_deploy.export.engine import COMPUTE_CAPABILITIES, DEFAULT_PROFILE, BuildSpec
 from shm_deploy.export.photographs import MAX_EDGE, PACKAGED_FOLDER
 from shm_deploy.export.progress import Progress
+from shm_deploy.export.triton import write_repository
 from shm_deploy.export.wanted import ExportSpec
 from shm_deploy.sidecar import Profile
 
@@ -31,13 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SpecError as error:
         parser.error(str(error))
     try:
-        return _export(wanted)
+        return _export(wanted, args.triton)
     except MatteError as error:
         print(f"shm-export: {error}", file=sys.stderr)
         return error.exit_code
 
 
-def _export(wanted: ExportSpec) -> int:
+def _export(wanted: ExportSpec, triton: Path | None) -> int:
     _require_extra()
     from shm_deploy.export.pipeline import ExportFailed, export_model
 
@@ -56,6 +57,8 @@ def _export(wanted: ExportSpec) -> int:
         reason = "no GPU" if engine.gpu is None else f"not for {engine.gpu}"
         unproven = f" (engine built, not run: {reason})"
     print(f"PASSED{unproven}: {exported.report}")
+    for model in () if triton is None else write_repository(wanted.out / wanted.files()["joined"], triton):
+        print(f"{model.folder}, version {model.version}")
     return 0
 
 
@@ -89,6 +92,11 @@ def _build_spec(args: argparse.Namespace) -> BuildSpec | None:
     flavour: Literal["auto", "tensorrt", "rtx", "none"] = args.flavour or (
         "none" if args.parts_only or args.compact else "auto"
     )
+    if args.triton is not None and (args.parts_only or flavour in ("auto", "rtx")):
+        raise SpecError(
+            "got --triton with parts, or an engine that may be TensorRT-RTX's, which Triton does not run; wanted "
+            "--flavour tensorrt on the machine that serves it, or --flavour none for the graph alone"
+        )
     if flavour == "none":
         options = (
             "min_size",
@@ -162,6 +170,12 @@ def _parser() -> argparse.ArgumentParser:
         "--compact",
         action="store_true",
         help="to ship: half-precision weights, in NAME.weights for all graphs, and the rounded checkpoint NAME.pt",
+    )
+    parser.add_argument(
+        "--triton",
+        type=Path,
+        metavar="FOLDER",
+        help="add the graph, and the engine of --flavour tensorrt, to this model repository of Triton Inference Server",
     )
     parser.add_argument("--opset", type=int, default=spec.OPSET, help=f"of the graphs (default: {spec.OPSET})")
 

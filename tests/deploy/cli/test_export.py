@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shm_deploy.artifacts import PACKAGED_MODEL
 from shm_deploy.cli.export import _build_spec, _parser, _ProgressLines, main
 from shm_deploy.errors import SpecError
 from shm_deploy.export.engine import DEFAULT_PROFILE, BuildSpec
@@ -64,6 +65,9 @@ def test_engine_options_without_an_engine_are_refused() -> None:
         ("--parts-only", "--fp16"),
         ("--min-size", "32x32"),
         ("--flavour", "cuda"),
+        ("--triton", "repository"),
+        ("--triton", "repository", "--flavour", "rtx"),
+        ("--triton", "repository", "--parts-only"),
     ],
     ids=" ".join,
 )
@@ -110,3 +114,13 @@ def test_a_terminal_sees_the_running_stage() -> None:
     assert "tracing tnet" in first
     assert "tracing mnet" in second
     assert stream.getvalue().endswith("\n")
+
+
+@pytest.mark.slow
+def test_export_adds_the_graph_to_a_repository_of_triton(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file that was exported, and its name on standard output."""
+    out, repository = tmp_path / "engines", tmp_path / "repository"
+    where = ["--ckpt", str(PACKAGED_MODEL.with_suffix(".pt")), "--out", str(out), "--triton", str(repository)]
+    assert main([*where, "--flavour", "none", "--images-edge", "128"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{repository / 'shm_onnx'}, version 1"
+    assert (repository / "shm_onnx" / "1" / "model.onnx").read_bytes() == (out / "shm.onnx").read_bytes()
