@@ -14,13 +14,18 @@ from shm_deploy.compositing import Quality
 from shm_deploy.errors import CheckFailed, MatteError, SpecError
 from shm_train.data.check import check
 from shm_train.data.exclusion import read_exclusions
+from shm_train.data.labelling import LabelConfig, judge_labels, label, label_sheet
 from shm_train.data.labels import LabelRules
-from shm_train.data.layout import Listing, find_jobs, unpack_labels
+from shm_train.data.layout import Listing, find_jobs, find_photographs, unpack_labels
 from shm_train.data.pack import PackConfig, pack
+from shm_train.data.pictures import write_whole
 from shm_train.data.samples import Pack
 from shm_train.data.shards import write_shards
 
 REJECTED_FILE = "rejected.json"
+SHEET_FILE = "sheet.png"
+SHEET_ENTRIES = 16  # good ones, and as many rejected ones
+INTERRUPTED = 130  # 128 + SIGINT
 LAYOUTS = """layouts of DATA; partners by the same place and name, every folder by source or flat:
   *.png, rgba/               cut-outs with an alpha channel
   rgba_video/SOURCE/CLIP/    the same, frame by frame
@@ -31,6 +36,10 @@ LAYOUTS = """layouts of DATA; partners by the same place and name, every folder 
   backgrounds/               pictures with nobody in them
   groups.json                {KEY: GROUP}, pictures that the split must not divide"""
 
+TEACHERS = """a TEACHER is FILE.py:NAME, a function from a picture, (H, W, 3) uint8 RGB, to its alpha, (H, W) float32 in
+0..1; or MODEL.onnx with one input, float32 NCHW RGB in 0..1 or uint8 NHWC, and an output called alpha, or only one.
+In OUT: SOURCE/NAME.matte.webp and so on, rejected.json with reasons, sheet.png for the eye."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is returned."""
@@ -40,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MatteError as error:
         print(f"shm-data: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("shm-data: stopped", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
@@ -70,6 +82,19 @@ def _parser() -> argparse.ArgumentParser:
     packing.add_argument(
         "--foreground", choices=get_args(Quality), default=PackConfig.foreground, help="colours of photographs"
     )
+
+    labelling = command("label", _label, "let teachers say what the alphas of photographs are; resumable", TEACHERS)
+    labelling.add_argument("data", type=Path, help="folder with people/ or image/, or of pictures")
+    labelling.add_argument("out", type=Path, help="folder for the labels, which pack --labels reads")
+    labelling.add_argument("--teachers", nargs="+", metavar="TEACHER", help="averaged; none judges what is there")
+    labelling.add_argument("--details", nargs="+", default=(), metavar="TEACHER", help="these draw the finer edges")
+    labelling.add_argument("--segmenter", metavar="TEACHER", help="says who is a person; others are left out")
+    labelling.add_argument("--person-masks", type=Path, metavar="DIR", help="the same by masks, by place and name")
+    labelling.add_argument("--scales", type=float, nargs="+", default=LabelConfig.scales, metavar="X")
+    labelling.add_argument("--no-flip", action="store_true", help="don't ask about the mirror image, too")
+    labelling.add_argument("--longest-side", type=int, default=LabelConfig.longest_side, metavar="PX")
+    labelling.add_argument("--sources", nargs="+", metavar="SOURCE", help="only these")
+    labelling.add_argument("--merge-masks", action="store_true", help="judge as pack --merge-masks will")
 
     sharding = command("shard", _shard, "copy a pack into tars of at most 64 MiB, which training reads just as well")
     sharding.add_argument("pack", type=Path, help="the pack's folder")
@@ -115,6 +140,31 @@ def _pack(args: argparse.Namespace) -> None:
     print(f"rejected {len(rejected)}: {args.out / REJECTED_FILE}")
 
 
+def _label(args: argparse.Namespace) -> None:
+    photographs = find_photographs(args.data, args.person_masks)
+    if args.sources is not None:
+        photographs = [photograph for photograph in photographs if photograph.source in args.sources]
+    rejected: dict[str, str] = {}
+    if args.teachers is not None:
+        config = LabelConfig(
+            teachers=tuple(args.teachers),
+            details=tuple(args.details),
+            segmenter=args.segmenter,
+            person_masks=args.person_masks is not None,
+            scales=tuple(args.scales),
+            flip=not args.no_flip,
+            longest_side=args.longest_side,
+        )
+        rejected |= label(photographs, args.out, config, _progress(len(photographs), every=10))
+    rules = LabelRules(merge_masks=args.merge_masks)
+    judged = judge_labels(photographs, args.out, rules)
+    rejected |= {photograph.key: reason for photograph, reason in judged.items() if reason is not None}
+    (args.out / REJECTED_FILE).write_text(json.dumps(rejected, indent=0) + "\n")
+    if judged:
+        write_whole(args.out / SHEET_FILE, label_sheet(judged, args.out, rules, SHEET_ENTRIES))
+    print(f"{len(judged)} labels, rejected {len(rejected)}: {args.out / REJECTED_FILE}, {args.out / SHEET_FILE}")
+
+
 def _shard(args: argparse.Namespace) -> None:
     print(f"{write_shards(Pack(args.pack), args.out)} shards: {args.out}")
 
@@ -132,9 +182,9 @@ def _listing(args: argparse.Namespace) -> Listing:
     return Listing([job for job in listing.jobs if job.key not in excluded], listing.problems)
 
 
-def _progress(total: int) -> Callable[[int], None]:
+def _progress(total: int, every: int = 100) -> Callable[[int], None]:
     def done(count: int) -> None:
-        if count % 100 == 0 or count == total:
+        if count % every == 0 or count == total:
             print(f"\r{count}/{total} pictures", end="" if count < total else "\n", file=sys.stderr, flush=True)
 
     return done

@@ -102,10 +102,31 @@ def judge_label(label: Label, mask: NDArray[np.bool_] | None, size: tuple[int, i
     if label.person is not None:
         classes = (read_plane(label.person) > 0).astype(np.uint8)
         person = cv2.resize(classes, size[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    for meant in (person, mask):
+        if meant is not None:
+            alpha = keep_meant(alpha, meant)
     rejected = judge(alpha, person, mask, rules)
     if mask is not None and rules.merge_masks:
         alpha = merge_mask(alpha, mask)
     return JudgedLabel(alpha, rejected)
+
+
+def keep_meant(alpha: NDArray[np.float32], meant: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Leave out what does not touch the person who is meant: by-standers, dogs, mannequins.
+
+    Args:
+        alpha: (H, W) in 0..1.
+        meant: (H, W), a mask of that person; it may be rough, its surroundings count as touched.
+
+    Returns:
+        (H, W) in 0..1; the caller's own.
+    """
+    radius = _band_radius(alpha)
+    _, reach = _core_and_reach(meant, radius)
+    count, parts = cv2.connectedComponents((alpha > FLICKER).astype(np.uint8))
+    touched = np.zeros(count, np.bool_)
+    touched[np.unique(parts[reach > 0])] = True
+    return np.where(touched[parts], alpha, 0).astype(np.float32)
 
 
 def merge_mask(alpha: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -83,7 +83,8 @@ class Photograph:
     key: str
     source: str
     picture: Path
-    mask: Path | None
+    mask: Path | None  # hard, made by a human
+    person: Path | None  # a mask that says who is meant, be it rough
 
 
 class Listing(NamedTuple):
@@ -130,24 +131,31 @@ def find_jobs(roots: Sequence[Path], labels: Path | None, frame_step: int) -> Li
     return Listing([job for job in jobs if counts[job.key] == 1], problems)
 
 
-def find_photographs(root: Path, masks: Path | None) -> list[Photograph]:
+def find_photographs(root: Path, person_masks: Path | None) -> list[Photograph]:
     """The photographs of people in image/ and people/, or else those that lie in the folder itself.
 
     Args:
         root: laid out as this module says.
-        masks: folder of hard masks, by the photographs' places and names; None takes mask/ or masks/ beside them.
+        person_masks: folder of masks that say who is meant, by the photographs' places and names; may be None.
 
     Raises:
-        SpecError: there are none.
+        SpecError: there are no photographs.
     """
-    hard = _masks(root) if masks is None else _by_name(masks)
     found = _by_name(root / "image") | _by_name(root / "people")
     if not found:
         found = {path.stem: [path] for path in _within(root)}
     if not found:
         raise SpecError(f"{root} has no photographs; wanted are folders image/ or people/, or pictures in it")
+    masks = _masks(root)
+    people = {} if person_masks is None else _by_name(person_masks)
     return [
-        Photograph(key=_key(path), source=path.parent.name, picture=path, mask=_first(hard, name))
+        Photograph(
+            key=_key(path),
+            source=path.parent.name,
+            picture=path,
+            mask=_first(masks, name),
+            person=_first(people, name),
+        )
         for name, paths in found.items()
         for path in paths
     ]

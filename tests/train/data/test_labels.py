@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shm_deploy.errors import SpecError
-from shm_train.data.labels import LabelRules, fuse, iou, judge, merge_mask
+from shm_train.data.labels import LabelRules, fuse, iou, judge, keep_meant, merge_mask
 
 RULES = LabelRules()
 
@@ -30,6 +30,16 @@ def test_a_second_teacher_that_loses_the_body_is_ignored():
     """It found something else salient: the person's matte stands."""
     person = square(20, 80)
     np.testing.assert_array_equal(fuse(person, 1 - person), person)
+
+
+def test_who_is_not_meant_is_left_out():
+    """A by-stander goes; the person, and a wisp of hair apart from the body, stay."""
+    alpha = square(20, 60)
+    alpha[17, 30] = 0.2
+    alpha[70:90, 70:90] = 1
+    kept = keep_meant(alpha, square(20, 60) > 0)
+    np.testing.assert_array_equal(kept[:65, :65], alpha[:65, :65])
+    assert not kept[65:, 65:].any()
 
 
 def test_a_mask_decides_away_from_its_edge():

@@ -137,9 +137,10 @@ def test_photographs_are_found_with_their_masks(tmp_path):
     write(tmp_path / "masks/web/beach.png", MASK)
     write(tmp_path / "elsewhere/web/beach.png", MASK)
     (photograph,) = find_photographs(tmp_path, None)
-    assert (photograph.key, photograph.mask) == ("web-beach", tmp_path / "masks/web/beach.png")
+    assert (photograph.key, photograph.person) == ("web-beach", None)
+    assert photograph.mask == tmp_path / "masks/web/beach.png"
     (photograph,) = find_photographs(tmp_path, tmp_path / "elsewhere")
-    assert photograph.mask == tmp_path / "elsewhere/web/beach.png"
+    assert photograph.person == tmp_path / "elsewhere/web/beach.png"
     (photograph,) = find_photographs(tmp_path / "people/web", None)
     assert (photograph.key, photograph.mask) == ("web-beach", None)
     with pytest.raises(SpecError, match="no photographs"):
