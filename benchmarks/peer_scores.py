@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.peer_sets import Scene
 from shm_deploy import metrics
 from shm_deploy.errors import SpecError
 from shm_train.data.labels import iou
+from shm_train.evaluation.cases import Scene
 
 Scores = dict[str, float]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.peer_models import Model, load_peers, ours, weights_of
 from benchmarks.peer_scores import Scores, mean_error, ratios, score, summary
-from benchmarks.peer_sets import SETS, Case, held_out_cases
+from benchmarks.peer_sets import SETS, held_out_cases
 from benchmarks.peer_sheet import Judged, hard_and_random, write_sheet
 from benchmarks.results_file import RESULTS, write_result
 from shm_deploy.artifacts import find_model
@@ -22,6 +22,7 @@ from shm_deploy.bench.environment import record_environment
 from shm_deploy.errors import MatteError
 from shm_deploy.matter import Matter
 from shm_train.data.samples import Pack
+from shm_train.evaluation.cases import Case
 
 OURS = "ours"
 REFERENCE = "rvm_mobilenetv3"

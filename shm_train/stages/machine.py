@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from shm_deploy.errors import SpecError
-
-Device = Literal["auto", "cpu", "cuda"]
+from shm_train.device import Device
 
 
 @dataclass(frozen=True, kw_only=True)

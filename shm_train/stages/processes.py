@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed
 
-from shm_deploy.errors import BackendUnavailable
+from shm_train.device import Device, find_device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Processes:
 
 
 @contextmanager
-def join_processes(device: str) -> Iterator[Processes]:
+def join_processes(device: Device) -> Iterator[Processes]:
     """Find the others that `torchrun` started, if it did, and the device of this one.
 
     Args:
@@ -53,18 +53,14 @@ def join_processes(device: str) -> Iterator[Processes]:
     Raises:
         BackendUnavailable: CUDA is asked for and not there.
     """
-    cuda = torch.cuda.is_available() if device == "auto" else device == "cuda"
-    if cuda and not torch.cuda.is_available():
-        raise BackendUnavailable(
-            "got --device cuda, but this PyTorch sees no GPU; install a CUDA build and a driver, or use --device cpu"
-        )
+    own = find_device(device)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Processes(device=torch.device("cuda" if cuda else "cpu"))
+        yield Processes(device=own)
         return
-    own = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if cuda else torch.device("cpu")
-    if cuda:
+    if own.type == "cuda":
+        own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(own)
-    distributed.init_process_group("nccl" if cuda else "gloo")
+    distributed.init_process_group("nccl" if own.type == "cuda" else "gloo")
     try:
         yield Processes(device=own, rank=distributed.get_rank(), count=distributed.get_world_size())
     finally:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.peer_sets import PEOPLED_GROUNDS, SETS, evenly, held_out_cases, upper_body
+from benchmarks.peer_sets import PEOPLED_GROUNDS, SETS, held_out_cases, upper_body
 from shm_deploy.errors import SpecError
 from tests.benchmarks.small_pack import write_pack
 
@@ -45,13 +45,6 @@ def test_a_set_without_pictures_is_an_error(tmp_path):
     """A mean of nothing is no result; without grounds there are no composites either."""
     with pytest.raises(SpecError, match="'soft'"):
         held_out_cases(write_pack(tmp_path, grounds=()), None)
-
-
-def test_a_limit_spreads_over_all():
-    """Two of five: the first and one of the middle; no limit, all."""
-    assert evenly("abcde", 2) == ["a", "c"]
-    assert evenly("abcde", None) == list("abcde")
-    assert evenly("ab", 5) == ["a", "b"]
 
 
 def test_an_upper_body_is_the_upper_half_with_some_ground():

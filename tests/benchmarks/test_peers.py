@@ -6,10 +6,11 @@ import pytest
 
 from benchmarks.peer_models import load_peers
 from benchmarks.peer_scores import ratios, score, summary
-from benchmarks.peer_sets import SETS, Case, Scene, held_out_cases
+from benchmarks.peer_sets import SETS, held_out_cases
 from benchmarks.peer_sheet import Judged, hard_and_random, write_sheet
 from benchmarks.peers import compare, main, rows_of
 from shm_deploy.errors import ArtifactError, BackendUnavailable, MediaError, SpecError
+from shm_train.evaluation.cases import Case, Scene
 from tests.benchmarks.small_pack import write_pack
 
 PEERS = """
@@ -142,7 +143,7 @@ def test_the_worst_come_first_and_others_by_chance():
 
 
 def test_a_sheet_has_a_row_per_picture(tmp_path):
-    """Two columns of five cells of 260 px, four where no reference was run; three pictures fill two rows of two."""
+    """Two columns, five pictures in a row, four where no reference was run; gaps of 4 px; the widest is 4:3."""
     cases = held_out_cases(write_pack(tmp_path / "pack"), None)
     judged = [Judged(case, 1.0) for case in cases[:3]]
 
@@ -150,9 +151,9 @@ def test_a_sheet_has_a_row_per_picture(tmp_path):
         return np.zeros(image.shape[:2], np.float32)
 
     write_sheet(tmp_path / "sheet.png", judged, model, model)
-    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (2 * 260, 2 * 5 * 260, 3)
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (2 * 264, 2 * (5 * 347 + 4), 3)
     write_sheet(tmp_path / "sheet.png", judged[:1], model, None)
-    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (260, 2 * 4 * 260, 3)
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (264, 4 * 347 + 4, 3)
 
 
 def test_a_sheet_that_can_not_be_written_is_an_error(tmp_path):

@@ -1,0 +1,164 @@
+"""The pictures on which models are judged, with what is right for them; the same on every machine."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shm_deploy.errors import ArtifactError, SpecError
+from shm_train.data.compose import AugmentConfig, composed_example
+from shm_train.data.pictures import PICTURE_SUFFIXES, read_colours, read_plane
+from shm_train.data.samples import Pack, Sample
+
+Item = TypeVar("Item")
+
+COMPOSED = "soft"  # the set of cut-outs with exact alphas, composed over grounds with nobody in them
+FOLDER = "folder"
+SEED = 20
+GROUNDS_PER_CUTOUT = 2
+CUTOUTS_PER_SOURCE = 12  # evenly taken: the frames of a clip are nearly one picture
+CANVASES = ((480, 640), (640, 480), (640, 640))  # (height, width), in turn
+
+# Scale and place are drawn; nothing else is changed.
+PLACEMENT = AugmentConfig(
+    flip=0,
+    aspect=(1, 1),
+    crop=(1, 1),
+    max_enlargement=1.25,
+    rotation=0,
+    figure=(0.6, 1.1),
+    second_person=0,
+    blurred_background=0,
+    gain=(1, 1),
+    gamma=(1, 1),
+    colour=(1, 1),
+    contrast=(1, 1),
+    offset=0,
+    low_light=0,
+    grey=0,
+    noise=0,
+    blur=0,
+    jpeg=0,
+)
+
+
+class Scene(NamedTuple):
+    """A picture and what is right for it."""
+
+    image: NDArray[np.uint8]  # (H, W, 3) RGB
+    truth: NDArray[np.float32]  # (H, W) in 0..1
+    sure: NDArray[np.bool_]  # (H, W), where the truth is to be trusted
+
+
+@dataclass(frozen=True)
+class Case:
+    """One picture of a set; it is made when it is asked for."""
+
+    set_name: str
+    source: str
+    key: str
+    scene: Callable[[], Scene]
+
+
+def find_cases(data: Path, limit: int | None) -> list[Case]:
+    """The cases of a folder: a pack's held-out cut-outs, composed, or the pictures of `image/` and `alpha/`.
+
+    Args:
+        data: a pack, or a folder with `image/` and `alpha/`, whose pictures have the same places and names in both.
+        limit: most cases, evenly taken; None for all.
+
+    Raises:
+        ArtifactError: it is neither.
+        SpecError: nothing in it can be judged by.
+    """
+    cases = folder_cases(data) if (data / "image").is_dir() else composed_cases(Pack(data))
+    if not cases:
+        raise SpecError(
+            f"{data} has no held-out cut-out, or no background for it; pack more, or give image/ and alpha/"
+        )
+    return evenly(cases, limit)
+
+
+def composed_cases(pack: Pack, without: Collection[str] = ()) -> list[Case]:
+    """Every held-out cut-out over two grounds; no grounds, no cases.
+
+    Args:
+        pack: its held-out samples are used, no others.
+        without: keys of grounds that show people after all.
+    """
+    by_source = defaultdict(list)
+    for sample in pack.of("cutout", held_out=True):
+        by_source[sample.source].append(sample)
+    grounds = empty_grounds(pack, without)
+    if not grounds:
+        return []
+    order = np.random.default_rng(SEED).permutation(len(grounds))
+    cases: list[Case] = []
+    for source, samples in sorted(by_source.items()):
+        for sample in evenly(samples, CUTOUTS_PER_SOURCE):
+            for _ in range(GROUNDS_PER_CUTOUT):
+                index = len(cases)
+                ground = grounds[order[index % len(grounds)]]
+                scene = partial(_composed, pack, sample, ground, index)
+                cases.append(Case(COMPOSED, source, f"{sample.key} over {ground.key}", scene))
+    return cases
+
+
+def folder_cases(folder: Path) -> list[Case]:
+    """The pictures of `image/`, each with its alpha in `alpha/`.
+
+    Raises:
+        ArtifactError: a picture has no partner.
+    """
+    images, alphas = (_by_name(folder / name) for name in ("image", "alpha"))
+    lonely = sorted(images.keys() ^ alphas.keys())
+    if lonely:
+        raise ArtifactError(
+            f"{folder}: {len(lonely)} pictures are only in image/ or only in alpha/, such as {lonely[0]}; "
+            "each needs its partner by the same name"
+        )
+    return [
+        Case(FOLDER, str(Path(name).parent), name, partial(_read, image, alphas[name]))
+        for name, image in sorted(images.items())
+    ]
+
+
+def empty_grounds(pack: Pack, without: Collection[str]) -> list[Sample]:
+    """The held-out grounds, in the pack's order."""
+    return [sample for sample in pack.of("background", held_out=True) if sample.key not in without]
+
+
+def evenly(items: Sequence[Item], most: int | None) -> list[Item]:
+    """At most `most` of the items, spread over all of them, in their order."""
+    if most is None or len(items) <= most:
+        return list(items)
+    return [items[index * len(items) // most] for index in range(most)]
+
+
+def _composed(pack: Pack, person: Sample, ground: Sample, index: int) -> Scene:
+    canvas = CANVASES[index % len(CANVASES)]
+    rng = np.random.default_rng((SEED, index))
+    example = composed_example([pack.read(person)], pack.read(ground), canvas, PLACEMENT, rng)
+    return Scene(example.image, example.alpha, np.ones(canvas, np.bool_))
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURE_SUFFIXES)
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}
+
+
+def _read(image: Path, alpha: Path) -> Scene:
+    pixels, truth = np.ascontiguousarray(read_colours(image)[..., :3]), read_plane(alpha)
+    if truth.shape != pixels.shape[:2]:
+        raise ArtifactError(
+            f"{image} has {pixels.shape[1]}x{pixels.shape[0]} px and {alpha} {truth.shape[1]}x{truth.shape[0]}; "
+            "they must be of one size"
+        )
+    return Scene(pixels, np.divide(truth, 255, dtype=np.float32), np.ones(truth.shape, np.bool_))
