@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="shm-serve",
+        allow_abbrev=False,  # "--token" would be taken for --token-file
         description="Serve mattes over HTTP and WebSocket, and a page to use them: open the address that is printed.",
         epilog=f"A bearer token is read from --token-file or the variable {TOKEN_VARIABLE}. SIGTERM and Ctrl-C finish "
         "what was accepted. Exit codes: 0 stopped, 1 could not start, 2 wrong usage, 4 the engine does not fit the "

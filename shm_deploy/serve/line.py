@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import TypeVar
 
@@ -45,8 +45,8 @@ class Line:
         """Whole seconds, at least one, in which about half of those inside will be done."""
         return max(1, math.ceil(self._inside / 2 * self._mean_s / self._num_working))
 
-    async def run(self, work: Callable[[], Product], *, reserved: bool = False) -> Product:
-        """Wait for a thread and for the work. Cancelled while it waits, the work is never begun.
+    def submit(self, work: Callable[[], Product], *, reserved: bool = False) -> asyncio.Future[Product]:
+        """Enter the line. Cancelled while it waits, the work is never begun.
 
         Args:
             work: runs in a thread of the line.
@@ -58,24 +58,25 @@ class Line:
         if not reserved:
             self.check_room()
         loop = asyncio.get_running_loop()
+
+        def timed() -> Product:
+            begin = perf_counter()
+            product = work()
+            loop.call_soon_threadsafe(self._learn, perf_counter() - begin)
+            return product
+
         self._inside += 1
-        future = self._threads.submit(self._timed, work)
+        future = self._threads.submit(timed)
         # Room is free when the work is over, which may be long after its requester has gone.
-        future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._leave, done))
-        product, _ = await asyncio.wrap_future(future)
-        return product
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave))
+        return asyncio.wrap_future(future)
 
     def close(self) -> None:
         """Wait until all work is over."""
         self._threads.shutdown()
 
-    @staticmethod
-    def _timed(work: Callable[[], Product]) -> tuple[Product, float]:
-        begin = perf_counter()
-        product = work()
-        return product, perf_counter() - begin
+    def _learn(self, seconds: float) -> None:
+        self._mean_s += _SMOOTHING * (seconds - self._mean_s)
 
-    def _leave(self, done: Future[tuple[Product, float]]) -> None:
+    def _leave(self) -> None:
         self._inside -= 1
-        if not done.cancelled() and done.exception() is None:
-            self._mean_s += _SMOOTHING * (done.result()[1] - self._mean_s)

@@ -42,7 +42,7 @@ async def _answer_frames(socket: WebSocket, service: Service, order: Order) -> N
         if frame is None:
             return
         try:
-            answer = await service.make(Upload(image=frame), order, reserved=True)
+            answer = await service.answer_frame(frame, order)
         except Problem as problem:
             await socket.send_json(problem.body())
             continue

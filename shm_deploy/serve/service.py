@@ -83,10 +83,10 @@ class Service:
             order.check(upload)
         except MatteError as error:
             raise problem_of(error) from error
-        self.line.check_room()
+        work = self._submit(upload, order)
         self.num_accepted += 1
         try:
-            return await self._unless_gone(request, upload, order)
+            return await self._unless_gone(request, work)
         except Gone:
             self.num_gone += 1
             raise
@@ -94,16 +94,21 @@ class Service:
             self.num_lost += 1
             raise
 
-    async def make(self, upload: Upload, order: Order, *, reserved: bool = False) -> Answer:
-        """Make one matte in the line; `reserved` as in `Line.run`.
+    async def answer_frame(self, frame: bytes, order: Order) -> Answer:
+        """Make the matte of one live frame, whose place in the line is its WebSocket's.
 
         Raises:
             Problem: as in `answer`.
         """
-        work = partial(self.maker.make, upload, order, perf_counter())
+        return await self._finish(self._submit(Upload(image=frame), order, reserved=True))
+
+    def _submit(self, upload: Upload, order: Order, *, reserved: bool = False) -> asyncio.Future[Answer]:
+        return self.line.submit(partial(self.maker.make, upload, order, perf_counter()), reserved=reserved)
+
+    async def _finish(self, work: asyncio.Future[Answer]) -> Answer:
         try:
             async with asyncio.timeout(self.limits.seconds):
-                answer = await self.line.run(work, reserved=reserved)
+                answer = await work
         except TimeoutError as error:
             raise busy(
                 f"the matte was not there within {self.limits.seconds:g} s: try again later, or send a smaller picture",
@@ -117,16 +122,16 @@ class Service:
         self.meters.observe(answer.timing)
         return answer
 
-    async def _unless_gone(self, request: Request, upload: Upload, order: Order) -> Answer:
-        making = asyncio.create_task(self.make(upload, order))
+    async def _unless_gone(self, request: Request, work: asyncio.Future[Answer]) -> Answer:
+        finishing = asyncio.create_task(self._finish(work))
         leaving = asyncio.create_task(_left(request))
         try:
-            await asyncio.wait((making, leaving), return_when=asyncio.FIRST_COMPLETED)
-            if not making.done():
+            await asyncio.wait((finishing, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not finishing.done():
                 raise Gone
-            return making.result()
+            return finishing.result()
         finally:
-            making.cancel()
+            finishing.cancel()
             leaving.cancel()
 
     @contextmanager

@@ -22,11 +22,11 @@ def test_full_line_refuses_and_recovers() -> None:
 
     async def scenario() -> None:
         line, go = Line(num_working=1, num_waiting=2), threading.Event()
-        inside = [asyncio.create_task(line.run(go.wait)) for _ in range(3)]
+        inside = [line.submit(go.wait) for _ in range(3)]
         await settled()
         assert line.is_full
         with pytest.raises(Problem) as caught:
-            await line.run(go.wait)
+            line.submit(go.wait)
         assert caught.value.status == 503
         assert int(caught.value.headers["Retry-After"]) >= 1
         go.set()
@@ -43,8 +43,8 @@ def test_cancelled_while_waiting_is_never_begun() -> None:
 
     async def scenario() -> None:
         line, go, begun = Line(num_working=1, num_waiting=1), threading.Event(), []
-        working = asyncio.create_task(line.run(go.wait))
-        waiting = asyncio.create_task(line.run(lambda: begun.append(1)))
+        working = line.submit(go.wait)
+        waiting = line.submit(lambda: begun.append(1))
         await settled()
         waiting.cancel()
         working.cancel()
@@ -64,9 +64,9 @@ def test_reserved_work_enters_a_full_line() -> None:
 
     async def scenario() -> None:
         line, go = Line(num_working=1, num_waiting=0), threading.Event()
-        first = asyncio.create_task(line.run(go.wait))
+        first = line.submit(go.wait)
         await settled()
-        second = asyncio.create_task(line.run(go.wait, reserved=True))
+        second = line.submit(go.wait, reserved=True)
         go.set()
         assert await asyncio.gather(first, second) == [True, True]
         line.close()
@@ -80,9 +80,9 @@ def test_failure_reaches_the_requester_and_frees_the_room() -> None:
     async def scenario() -> None:
         line = Line(num_working=1, num_waiting=0)
         with pytest.raises(ZeroDivisionError):
-            await line.run(lambda: 1 // 0)
+            await line.submit(lambda: 1 // 0)
         await settled()
-        assert await line.run(lambda: 7) == 7
+        assert await line.submit(lambda: 7) == 7
         line.close()
 
     asyncio.run(scenario())
