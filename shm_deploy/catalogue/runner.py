@@ -25,7 +25,8 @@ from shm_deploy.errors import BackendError, MatteError, SpecError
 from shm_deploy.media.progress import Progress
 
 CHUNK = 64  # pictures at most: what a worker does between two words with Ray
-CHUNKS_PER_WORKER = 8  # at least, where there are pictures enough, so that all end at about the same time
+CHUNKS_PER_LANE = 8  # at least, where there are pictures enough, so that all end at about the same time
+MAX_LANES = 16  # threads that prepare pictures for one GPU; Python has no use for more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,8 @@ def cluster(address: str | None) -> Iterator[None]:
         address: of a cluster, such as "auto" or "ray://head:10001"; None is what RAY_ADDRESS says, or this machine.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Ray gives its workers the lowest but four of priorities: where anything else runs, they would hardly.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     local = {"num_cpus": thread_count(None), "include_dashboard": False} if address == "local" else {}
     # Workers' words would mix with the summary on standard output; failures come back as exceptions.
@@ -77,13 +80,13 @@ def run_catalogue(items: list[Item], settings: Settings, *, overwrite: bool, pro
     """
     start = time.perf_counter()
     opened = open_manifest(settings.output, items, settings.fingerprint(), overwrite=overwrite)
-    num_workers, resources = _workers(settings)
+    crew = _crew(settings)
     for _ in range(opened.num_kept):
         progress.step()
     written = failed = 0
     begins, ends = [], []
     try:
-        for row in _stream(opened, settings, num_workers, resources):
+        for row in _stream(opened, settings, crew):
             written += row["done"]
             failed += row["failed"]
             begins.append(row["begin"])
@@ -99,40 +102,50 @@ def run_catalogue(items: list[Item], settings: Settings, *, overwrite: bool, pro
         kept=opened.num_kept,
         seconds=time.perf_counter() - start,
         matting_seconds=max(ends) - min(begins) if ends else 0.0,
-        workers=num_workers,
+        workers=crew.num_workers,
         manifest=join(settings.output, NAME),
     )
 
 
-def _workers(settings: Settings) -> tuple[int, dict[str, float]]:
-    """How many workers the cluster holds, and what each of them takes."""
+@dataclass(frozen=True, kw_only=True)
+class _Crew:
+    """How many workers a cluster holds, and what each of them has."""
+
+    num_workers: int
+    threads: int  # of the engine
+    lanes: int  # chunks that a worker has in hand at once
+    resources: dict[str, float]  # in Ray's words
+
+
+def _crew(settings: Settings) -> _Crew:
     resources = ray.cluster_resources()
     num_cpus, num_gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
     if settings.device == "cuda" and num_gpus == 0:
         raise SpecError("got device 'cuda' on a Ray cluster that has no GPU; wanted one with some, or device 'cpu'")
     if settings.device != "cpu" and num_gpus > 0:
-        return num_gpus, {"num_gpus": 1, "num_cpus": max(1, min(settings.threads, num_cpus // num_gpus))}
-    if num_cpus < settings.threads:
-        raise SpecError(f"got {settings.threads} threads on a Ray cluster of {num_cpus} CPUs; wanted no more than that")
-    return num_cpus // settings.threads, {"num_cpus": settings.threads}
+        lanes = settings.threads or max(1, min(MAX_LANES, num_cpus // num_gpus))
+        return _Crew(num_workers=num_gpus, threads=1, lanes=lanes, resources={"num_gpus": 1, "num_cpus": lanes})
+    threads = settings.threads or 1
+    if num_cpus < threads:
+        raise SpecError(f"got {threads} threads for a worker, the Ray cluster has {num_cpus} CPUs: wanted no more")
+    return _Crew(num_workers=num_cpus // threads, threads=threads, lanes=1, resources={"num_cpus": threads})
 
 
-def _stream(
-    opened: Opened, settings: Settings, num_workers: int, resources: dict[str, float]
-) -> Iterator[dict[str, Any]]:
-    """The rows of `Worker`, as chunks are finished."""
-    chunks = _chunks(opened, settings.output, num_workers)
+def _stream(opened: Opened, settings: Settings, crew: _Crew) -> Iterator[dict[str, Any]]:
+    """The rows of `Worker`, as they come."""
+    chunks = _chunks(opened, settings.output, crew)
     if not chunks:
         return
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    rows = ray.data.from_items([row_of(chunk) for chunk in chunks], override_num_blocks=len(chunks)).map_batches(
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    num_blocks = -(-len(chunks) // crew.lanes)
+    rows = ray.data.from_items([row_of(chunk) for chunk in chunks], override_num_blocks=num_blocks).map_batches(
         Worker,
-        fn_constructor_args=(settings,),
-        batch_size=None,
+        fn_constructor_args=(settings, crew.threads),
+        batch_size=None,  # a block at a time
         batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(size=num_workers),
-        **resources,
+        compute=ray.data.ActorPoolStrategy(size=crew.num_workers),
+        **crew.resources,
     )
     try:
         yield from rows.iter_rows()
@@ -140,8 +153,8 @@ def _stream(
         raise _cause(error) from error
 
 
-def _chunks(opened: Opened, output: str, num_workers: int) -> list[Chunk]:
-    size = max(1, min(CHUNK, len(opened.todo) // (num_workers * CHUNKS_PER_WORKER)))
+def _chunks(opened: Opened, output: str, crew: _Crew) -> list[Chunk]:
+    size = max(1, min(CHUNK, len(opened.todo) // (crew.num_workers * crew.lanes * CHUNKS_PER_LANE)))
     parts = [opened.todo[start : start + size] for start in range(0, len(opened.todo), size)]
     return [Chunk(book=book_uri(output, opened.run, index), items=part) for index, part in enumerate(parts)]
 

@@ -23,7 +23,7 @@ class Settings:
     quality: Quality = "fast"
     model: str | None = None  # a file that every worker can read; None is the packaged one
     device: str = "auto"  # "cpu", "cuda", or "auto": GPUs where the cluster has some
-    threads: int = 1  # CPU threads of one worker
+    threads: int | None = None  # CPU threads of one worker; None is 1, or beside a GPU its share of the CPUs
     max_edge: int | None = spec.MAX_EDGE
 
     def __post_init__(self) -> None:
@@ -32,7 +32,7 @@ class Settings:
                 f"got device {self.device!r} for a catalogue; wanted 'auto', 'cpu' or 'cuda': "
                 "Ray hands out the GPUs, one to a worker"
             )
-        if self.threads < 1:
+        if self.threads is not None and self.threads < 1:
             raise SpecError(f"got threads={self.threads}; wanted at least 1")
 
     @property
@@ -40,9 +40,9 @@ class Settings:
         """The format that results are written in."""
         return format_of_suffix(self.suffix)
 
-    def open_matter(self) -> Matter:
+    def open_matter(self, threads: int) -> Matter:
         """The engine of one worker."""
-        return Matter(self.model, device=self.device, threads=self.threads, max_edge=self.max_edge)
+        return Matter(self.model, device=self.device, threads=threads, max_edge=self.max_edge)
 
     def fingerprint(self) -> str:
         """What the results depend on, as text."""

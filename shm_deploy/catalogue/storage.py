@@ -34,11 +34,9 @@ def read_bytes(uri: str) -> bytes:
     Raises:
         MediaError: it can't be read.
     """
-    file_system, path = open_file_system(uri)
-    try:
-        data: bytes = file_system.cat_file(path)
-    except failures() as error:
-        raise MediaError(f"can't read {uri}: {_said(error)}") from error
+    data = read_if_there(uri)
+    if data is None:
+        raise MediaError(f"can't read {uri}: it does not exist")
     return data
 
 
@@ -46,7 +44,7 @@ def read_if_there(uri: str) -> bytes | None:
     """The contents of a file, or None where there is none; errors as in `read_bytes`."""
     file_system, path = open_file_system(uri)
     try:
-        data: bytes = file_system.cat_file(path)
+        data: bytes = Path(path).read_bytes() if is_local(file_system) else file_system.cat_file(path)
     except FileNotFoundError:
         return None
     except failures() as error:

@@ -34,7 +34,7 @@ def matte_catalogue(args: argparse.Namespace, recipe: Recipe, usage_error: Calla
             quality=recipe.quality,
             model=None if args.model is None else absolute(args.model),
             device=args.device,
-            threads=args.threads or 1,
+            threads=args.threads,
             max_edge=spec.MAX_EDGE if args.max_edge is None else (args.max_edge or None),
         )
         items = list_items(args.inputs, args.output, settings.suffix)

@@ -82,6 +82,22 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def narrow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Alpha is the red channel, for pictures 64 px wide; with any other width the runtime fails."""
+    model = tmp_path_factory.mktemp("narrow") / "narrow.onnx"
+    _save(
+        model,
+        [
+            helper.make_node("Gather", [spec.IMAGE, "red"], [spec.ALPHA], axis=3),
+            helper.make_node("BitwiseOr", [spec.IMAGE, "row"], [spec.TRIMAP]),
+        ],
+        inputs={spec.IMAGE: (TensorProto.UINT8, FRAME)},
+        outputs={spec.ALPHA: (TensorProto.UINT8, FRAME[:3]), spec.TRIMAP: (TensorProto.UINT8, FRAME)},
+    )
+    return model
+
+
+@pytest.fixture(scope="session")
 def portrait() -> NDArray[np.uint8]:
     """A photograph, (512, 512, 3) RGB."""
     import cv2
@@ -136,6 +152,7 @@ def _save(
         helper.make_tensor("third", TensorProto.INT64, [1], [2]),
         helper.make_tensor("bytes", TensorProto.FLOAT, [], [255.0]),
         helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0]),
+        helper.make_tensor("row", TensorProto.UINT8, [64, 3], bytes(64 * 3), raw=True),
     ]
     used = {name for node in nodes for name in node.input}
     graph = helper.make_graph(

@@ -138,7 +138,7 @@ def test_bad_picture_has_its_reason_and_no_result(tmp_path: Path, matte: Callabl
     broken, tiny = tmp_path / "broken.jpg", tmp_path / "tiny.png"
     broken.write_text("Dear diary")
     tiny.write_bytes(zoo.encoded(zoo.portrait(4, 4)))
-    for source, words in ((broken, "no picture"), (tmp_path / "nowhere.jpg", "No such file"), (tiny, "at least 16")):
+    for source, words in ((broken, "no picture"), (tmp_path / "nowhere.jpg", "does not exist"), (tiny, "at least 16")):
         record = matte(source, Product.ALPHA)
         assert record.status == "failed"
         assert words in (record.reason or "")

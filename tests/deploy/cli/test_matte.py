@@ -9,11 +9,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from PIL import Image
 
-from shm_deploy import spec
 from shm_deploy.cli.matte import main
 from tests.deploy.media import zoo
 
@@ -87,33 +85,6 @@ def test_folder_gives_a_folder_and_broken_pictures_show_in_the_exit_code(
     captured = capsys.readouterr()
     assert json.loads(captured.out)["failed"][0]["source"].endswith("text.jpg")
     assert "1 written, 1 skipped" in captured.err
-
-
-@pytest.fixture
-def narrow_model(tmp_path: Path) -> Path:
-    """Alpha is the red channel of pictures 64 px wide; any other width is a failure of the runtime."""
-    frame: list[str | int] = ["N", "H", "W", 3]
-    plane: list[str | int] = ["N", "H", "W"]
-    nodes = [
-        onnx.helper.make_node("Gather", [spec.IMAGE, "red"], [spec.ALPHA], axis=3),
-        onnx.helper.make_node("BitwiseOr", [spec.IMAGE, "zeros"], [spec.TRIMAP]),
-    ]
-    graph = onnx.helper.make_graph(
-        nodes,
-        "narrow",
-        [onnx.helper.make_tensor_value_info(spec.IMAGE, onnx.TensorProto.UINT8, frame)],
-        [
-            onnx.helper.make_tensor_value_info(spec.ALPHA, onnx.TensorProto.UINT8, plane),
-            onnx.helper.make_tensor_value_info(spec.TRIMAP, onnx.TensorProto.UINT8, frame),
-        ],
-        [
-            onnx.helper.make_tensor("red", onnx.TensorProto.INT64, [], [0]),
-            onnx.helper.make_tensor("zeros", onnx.TensorProto.UINT8, [64, 3], bytes(192), raw=True),
-        ],
-    )
-    opset = onnx.helper.make_opsetid("", spec.OPSET)
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9), tmp_path / "narrow.onnx")
-    return tmp_path / "narrow.onnx"
 
 
 def test_failing_runtime_ends_a_folder_with_a_summary(
