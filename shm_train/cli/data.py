@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     packing.add_argument("out", type=Path, help="the pack's folder, new or empty")
     packing.add_argument("--label-tars", type=Path, nargs="+", default=[], help="tars to unpack to --labels first")
     packing.add_argument(
-        "--merge-masks", action="store_true", help="hard masks decide away from their edge, not labels"
+        "--merge-masks", action="store_true", help="let hard masks decide, and labels draw their edges"
     )
     packing.add_argument("--longest-side", type=int, default=PackConfig.longest_side, metavar="PX")
     packing.add_argument(

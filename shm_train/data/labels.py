@@ -31,11 +31,11 @@ def fuse(person: NDArray[np.float32], detail: NDArray[np.float32]) -> NDArray[np
     """
     radius = _band_radius(person)
     core, reach = _core_and_reach(person > 0.5, radius)
-    band = _soft_band(core, reach, radius)
+    band = cv2.GaussianBlur(((reach > 0) & (core == 0)).astype(np.float32), (0, 0), radius / 4)
     solid = _local_mean(detail, core.astype(np.float32), 8 * radius + 1)
     empty = 1 - _local_mean(detail, (reach == 0).astype(np.float32), 8 * radius + 1)
     reliable = np.clip((solid - 0.90) / 0.08, 0, 1) * np.clip((empty - 0.70) / 0.2, 0, 1)
-    share = band * reliable
+    share = np.clip(band, 0, 1) * reliable
     return np.clip(share * detail + (1 - share) * person, 0, 1).astype(np.float32)
 
 
@@ -48,12 +48,6 @@ def _core_and_reach(body: NDArray[np.bool_], radius: int) -> tuple[NDArray[np.ui
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     solid = body.astype(np.uint8)
     return np.asarray(cv2.erode(solid, disc), np.uint8), np.asarray(cv2.dilate(solid, disc), np.uint8)
-
-
-def _soft_band(core: NDArray[np.uint8], reach: NDArray[np.uint8], radius: int) -> NDArray[np.float32]:
-    """(H, W) in 0..1: 1 in the band, 0 away from it."""
-    band = cv2.GaussianBlur(((reach > 0) & (core == 0)).astype(np.float32), (0, 0), radius / 4)
-    return np.clip(band, 0, 1)
 
 
 def _local_mean(values: NDArray[np.float32], where: NDArray[np.float32], window: int) -> NDArray[np.float32]:
@@ -72,7 +66,7 @@ class LabelRules:
     min_solid: float = 0.8  # of the area above 0.1, the share above 0.9
     min_person_iou: float = 0.75  # with the segmenter's person classes
     min_mask_iou: float = 0.85  # with a person's hard mask, where one exists
-    merge_masks: bool = False  # whether, away from its edge, a hard mask decides instead of the teachers
+    merge_masks: bool = False  # a hard mask decides, but for its edge where the teachers agree with what is beside it
 
 
 class JudgedLabel(NamedTuple):
@@ -105,10 +99,9 @@ def judge_label(label: Label, mask: NDArray[np.bool_] | None, size: tuple[int, i
     for meant in (person, mask):
         if meant is not None:
             alpha = keep_meant(alpha, meant)
-    rejected = judge(alpha, person, mask, rules)
     if mask is not None and rules.merge_masks:
-        alpha = merge_mask(alpha, mask)
-    return JudgedLabel(alpha, rejected)
+        alpha = fuse(mask.astype(np.float32), alpha)
+    return JudgedLabel(alpha, judge(alpha, person, mask, rules))
 
 
 def keep_meant(alpha: NDArray[np.float32], meant: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -127,22 +120,6 @@ def keep_meant(alpha: NDArray[np.float32], meant: NDArray[np.bool_]) -> NDArray[
     touched = np.zeros(count, np.bool_)
     touched[np.unique(parts[reach > 0])] = True
     return np.where(touched[parts], alpha, 0).astype(np.float32)
-
-
-def merge_mask(alpha: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Let a hard mask say what is the person, and the teacher draw the band around the mask's edge.
-
-    Args:
-        alpha: (H, W) in 0..1.
-        mask: (H, W), made by a human.
-
-    Returns:
-        (H, W) in 0..1; the caller's own.
-    """
-    radius = _band_radius(alpha)
-    core, reach = _core_and_reach(mask, radius)
-    band = _soft_band(core, reach, radius)
-    return (band * alpha + (1 - band) * mask).astype(np.float32)
 
 
 def judge(

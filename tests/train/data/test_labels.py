@@ -1,10 +1,14 @@
 """Teachers' labels: who draws what, and what is rejected."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
 from shm_deploy.errors import SpecError
-from shm_train.data.labels import LabelRules, fuse, iou, judge, keep_meant, merge_mask
+from shm_train.data.labels import LabelRules, fuse, iou, judge, judge_label, keep_meant
+from shm_train.data.layout import Label
 
 RULES = LabelRules()
 
@@ -42,16 +46,20 @@ def test_who_is_not_meant_is_left_out():
     assert not kept[65:, 65:].any()
 
 
-def test_a_mask_decides_away_from_its_edge():
-    """A hole in the body is filled, a ghost on the ground goes, and at the edge the teacher's strand stays."""
+@pytest.mark.parametrize("merge", [False, True], ids=["judged", "merged"])
+def test_a_merged_mask_decides_but_for_the_edge(tmp_path, merge):
+    """It brings back the bag that the teacher leaves out; at the body's edge the teacher's strand stays."""
+    teacher = square(20, 80)
+    teacher[19, 20:80] = 0.5
     mask = square(20, 80) > 0
-    alpha = square(20, 80)
-    alpha[50, 50], alpha[5, 5], alpha[19, 50], alpha[20, 50] = 0.2, 0.9, 0.5, 0.7
-    merged = merge_mask(alpha, mask)
-    assert merged[50, 50] == 1
-    assert merged[5, 5] == 0
-    assert merged[19, 50] == pytest.approx(0.5, abs=0.02)
-    assert merged[20, 50] == pytest.approx(0.7, abs=0.02)
+    mask[60:80, 80:95] = True
+    cv2.imwrite(str(tmp_path / "a.png"), np.round(teacher * 255))
+    label = Label(tmp_path / "a.png", None, None)
+    alpha, rejected = judge_label(label, mask, mask.shape, replace(RULES, merge_masks=merge))
+    assert rejected is None
+    assert alpha[70, 88] == (1 if merge else 0)
+    assert alpha[19, 50] == pytest.approx(0.5, abs=0.05)
+    assert alpha[50, 50] == 1
 
 
 @pytest.mark.parametrize(
