@@ -30,7 +30,7 @@ def measure_numerics(
     reference = WayBackend("reference", partial(eager, FrameGraph(variant.network).to(device)), device)
     wanted = [answers(reference, pictures, size) for size in sizes]
     rows = [
-        {"way": name, **attempt(partial(_compare, make, name, pictures, sizes, wanted))}
+        {"way": name, **attempt(partial(_compare, make, _tolerance(variant, name), pictures, sizes, wanted))}
         for name, make in _backends(variant, device)
     ]
     smallest = [picture.fitted(sizes[0]).pixels for picture in pictures]
@@ -45,19 +45,22 @@ def _backends(variant: Variant, device: str) -> Iterator[tuple[str, Callable[[],
         yield name, partial(_way_backend, name, make, device)
 
 
+def _tolerance(variant: Variant, way: str) -> spec.Tolerance:
+    return spec.BACKENDS_FP32[variant.network.config.variant] if "fp32" in way else spec.ENGINE_FP16
+
+
 def _way_backend(name: str, make: Callable[[], Any], device: str) -> Backend:
     return WayBackend(name, make(), device)
 
 
 def _compare(
     make: Callable[[], Backend],
-    name: str,
+    tolerance: spec.Tolerance,
     pictures: Sequence[Picture],
     sizes: Sequence[Size],
     wanted: Sequence[Sequence[Answer]],
 ) -> dict[str, Any]:
     backend = make()
-    tolerance = spec.BACKENDS_FP32 if "fp32" in name else spec.ENGINE_FP16
     try:
         rows = [
             asdict(compare_answers(answers(backend, pictures, size), want, pictures, size, tolerance))

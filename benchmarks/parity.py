@@ -80,12 +80,13 @@ def measure(file: ModelFile, num_pictures: int, sizes: Sequence[str], threads: i
     pictures = shipped_pictures()[:num_pictures]
     backend, reference = (open_backend(each, device="cpu", threads=threads) for each in (file, checkpoint))
     parts, reference_parts = (open_parts(each, device="cpu", threads=threads) for each in (file, checkpoint))
+    variant = "live" if file.sidecar is None else file.sidecar.variant
     joined, floats = [], []
     for size in map(parse_size, sizes):
         got, wanted = answers(backend, pictures, size), answers(reference, pictures, size)
-        joined.append(compare_answers(got, wanted, pictures, size, spec.BACKENDS_FP32))
+        joined.append(compare_answers(got, wanted, pictures, size, spec.BACKENDS_FP32[variant]))
         got, wanted = part_answers(parts, pictures, size), part_answers(reference_parts, pictures, size)
-        floats.append(compare_answers(got, wanted, pictures, size, spec.PARTS_FP32))
+        floats.append(compare_answers(got, wanted, pictures, size, spec.PARTS_FP32[variant]))
         print(f"{file.path.name} {size_text(size)}: joined {_line(joined[-1])}; parts {_line(floats[-1])}", flush=True)
     for held in (backend, reference, parts, reference_parts):
         held.close()

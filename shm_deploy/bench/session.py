@@ -112,6 +112,13 @@ def find_reference(model: ModelFile, checkpoint: Path | None) -> ModelFile:
     return find_model(sidecar.check_file(record, model.path.parent))
 
 
+def promised(file: ModelFile) -> spec.Tolerance:
+    """How far a model may be from its reference; a lone file without a sidecar is held to the closer bounds."""
+    if precision_of(file) == "fp16":
+        return spec.ENGINE_FP16
+    return spec.BACKENDS_FP32[file.sidecar.variant if file.sidecar else "live"]
+
+
 def precision_of(model: ModelFile) -> str:
     """ "fp16" or "fp32", as the sidecar says; a model without one is taken for "fp32", the stricter."""
     if model.sidecar is None:
@@ -169,7 +176,7 @@ def _parity(
     task: BenchSpec,
     pictures: Sequence[Picture],
 ) -> tuple[Parity, ...]:
-    tolerance = spec.ENGINE_FP16 if precision_of(file) == "fp16" else spec.BACKENDS_FP32
+    tolerance = promised(file)
     return tuple(
         compare_answers(got, want, pictures, size, tolerance)
         for got, want, size in zip(measured.answers, wanted, task.sizes, strict=True)

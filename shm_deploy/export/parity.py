@@ -29,16 +29,12 @@ class Limits:
     metric: float | None = None  # of the change of each metric against the true alpha, relative to the reference's
 
 
-PARTS = {
-    "live": Limits(alpha=spec.PARTS_FP32, metric=spec.METRIC_FP32),
-    "paper": Limits(alpha=spec.PAPER_PARTS_FP32, metric=spec.METRIC_FP32),
-}
-JOINED = Limits(alpha=spec.BACKENDS_FP32, maximum=1 / 255, metric=spec.METRIC_FP32)
-HALF_WEIGHTS = Limits(alpha=spec.HALF_WEIGHTS)
-ENGINE = {
-    "fp32": Limits(alpha=spec.BACKENDS_FP32, metric=spec.METRIC_FP32),
-    "fp16": Limits(alpha=spec.ENGINE_FP16, metric=spec.METRIC_FP16),
-}
+PARTS = {variant: Limits(alpha=alpha, metric=spec.METRIC_FP32) for variant, alpha in spec.PARTS_FP32.items()}
+# Both are ONNX Runtime's, so near ties fall alike, whatever the variant.
+JOINED = Limits(alpha=spec.BACKENDS_FP32["live"], maximum=1 / 255, metric=spec.METRIC_FP32)
+HALF_WEIGHTS = {variant: Limits(alpha=alpha) for variant, alpha in spec.HALF_WEIGHTS.items()}
+ENGINE_FP32 = {variant: Limits(alpha=alpha, metric=spec.METRIC_FP32) for variant, alpha in spec.BACKENDS_FP32.items()}
+ENGINE_FP16 = Limits(alpha=spec.ENGINE_FP16, metric=spec.METRIC_FP16)
 
 
 @dataclass(frozen=True, kw_only=True)

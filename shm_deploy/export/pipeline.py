@@ -101,7 +101,7 @@ def export_model(wanted: ExportSpec, report: Report) -> Exported:
             opset=wanted.opset,
             engine=proof.engine,
             certificate=proof.certificate(),
-            golden=None if proof.failures else _golden(wanted, folder, photographs[0]),
+            golden=None if proof.failures else _golden(wanted, checkpoint.config.variant, folder, photographs[0]),
         )
         target = _report_failure(wanted, sidecar) if proof.failures else _place(folder, wanted, sidecar)
     if proof.failures:
@@ -162,7 +162,7 @@ def _make_and_check(
         return replace(proof, failures=[str(error)])
     if toolkit.device is None or toolkit.device.compute_capability not in engine.compute_capabilities:
         return replace(proof, engine=engine)
-    engine_rows = _engine_rows(wanted, plan, photographs, references, report)
+    engine_rows = _engine_rows(wanted, variant, plan, photographs, references, report)
     failures = [failure for row in engine_rows for failure in row.failures()]
     return replace(proof, failures=failures, rows=[*rows, *engine_rows], engine=replace(engine, verified=not failures))
 
@@ -242,7 +242,7 @@ def _graph_rows(
     if wanted.fp16:
         # A CPU computes with the half weights in float32: it shows that the graph is the network, not how exact it is.
         in_bytes = [parity.in_bytes(alpha) for alpha in references]
-        checks.append(("joined_fp16", "PyTorch", in_bytes, parity.HALF_WEIGHTS))
+        checks.append(("joined_fp16", "PyTorch", in_bytes, parity.HALF_WEIGHTS[variant]))
     for role, reference, expected, limits in checks:
         with stage(f"parity of {files[role]}", report) as running:
             backend = OnnxRuntimeBackend(folder / files[role], "cpu", None)
@@ -273,7 +273,12 @@ def _build(
 
 
 def _engine_rows(
-    wanted: ExportSpec, plan: Path, photographs: Sequence[Photograph], references: Sequence[Alpha], report: Report
+    wanted: ExportSpec,
+    variant: Variant,
+    plan: Path,
+    photographs: Sequence[Photograph],
+    references: Sequence[Alpha],
+    report: Report,
 ) -> list[Row]:
     """The engine on its device beside PyTorch."""
     with stage(f"parity of {plan.name}", report) as running:
@@ -281,7 +286,7 @@ def _engine_rows(
         alphas = [parity.joined_alpha(backend, photograph.image) for photograph in _told(photographs, running)]
         backend.close()
         in_bytes = [parity.in_bytes(alpha) for alpha in references]
-        limits = parity.ENGINE[wanted.precision]
+        limits = parity.ENGINE_FP16 if wanted.fp16 else parity.ENGINE_FP32[variant]
         rows = parity.compare(photographs, in_bytes, alphas, plan.name, "PyTorch", limits)
         running.came_out(_worst(rows))
     return rows
@@ -297,7 +302,7 @@ def _overflow(ranges: ActivationRanges, wanted: ExportSpec) -> list[str]:
     ]
 
 
-def _golden(wanted: ExportSpec, folder: Path, photograph: Photograph) -> GoldenImage | None:
+def _golden(wanted: ExportSpec, variant: Variant, folder: Path, photograph: Photograph) -> GoldenImage | None:
     if wanted.parts_only:
         return None
     profiles = () if wanted.engine is None else wanted.engine.profiles
@@ -306,7 +311,7 @@ def _golden(wanted: ExportSpec, folder: Path, photograph: Photograph) -> GoldenI
     backend = OnnxRuntimeBackend(folder / wanted.files()["joined"], "cpu", None)
     alpha = backend.run(image[None]).alpha[0]
     backend.close()
-    return golden_image(image, alpha, spec.ENGINE_FP16 if wanted.fp16 else spec.BACKENDS_FP32)
+    return golden_image(image, alpha, spec.ENGINE_FP16 if wanted.fp16 else spec.BACKENDS_FP32[variant])
 
 
 def _checkpoint_record(wanted: ExportSpec) -> FileRecord:

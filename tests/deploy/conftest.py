@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,8 @@ def live_folder(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.u
         alpha, _ = FrameGraph(network)(torch.from_numpy(image[None]))
     model = folder / "shm.onnx"
     golden = golden_of(image, alpha[0].numpy())
-    write_sidecar(sidecar_path(model), sidecar_of(model, golden=golden, checkpoint=checkpoint))
+    sidecar = sidecar_of(model, golden=golden, checkpoint=checkpoint, network=asdict(network.config))
+    write_sidecar(sidecar_path(model), sidecar)
     return folder
 
 
