@@ -112,7 +112,7 @@ def _matte(args: argparse.Namespace, usage_error: Callable[[str], NoReturn]) -> 
     from shm_deploy.cli.matte_clip import matte_clip, wants_clip
     from shm_deploy.media.formats import check_format
 
-    if wants_clip(args):
+    if wants_clip(args, usage_error):
         return matte_clip(args, usage_error, _open_matter)
     try:
         kind = _format(args)

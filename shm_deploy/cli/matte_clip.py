@@ -22,23 +22,17 @@ if TYPE_CHECKING:
 VIDEO_OPTIONS = ("codec", "premultiplied", "resume", "verify")
 
 
-def wants_clip(args: argparse.Namespace) -> bool:
-    """Whether a command line is about a video.
-
-    Raises:
-        SpecError: options or outputs of a video, without one.
-    """
+def wants_clip(args: argparse.Namespace, usage_error: Callable[[str], NoReturn]) -> bool:
+    """Whether a command line is about a video; refuses what does not go with one, and a video's options without one."""
     from shm_deploy.media.video.targets import is_clip
 
     clips = [name for name in args.inputs if is_clip(Path(name))]
-    if clips and len(args.inputs) > 1:
-        raise SpecError(f"got {len(args.inputs)} inputs, {clips[0]} among them; a video is matted alone, one per call")
-    if clips:
-        return True
-    for option in VIDEO_OPTIONS:
-        if getattr(args, option):
-            raise SpecError(f"got --{option} without a video among the inputs")
-    return False
+    if clips and (len(args.inputs) > 1 or args.runner != "here"):
+        usage_error(f"got {clips[0]} among other inputs, or with --runner ray; a video is matted alone and here")
+    asked = [f"--{option}" for option in VIDEO_OPTIONS if getattr(args, option)]
+    if asked and not clips:
+        usage_error(f"got {' '.join(asked)} without a video among the inputs")
+    return bool(clips)
 
 
 def matte_clip(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError, features
@@ -27,7 +28,7 @@ PILLOW_FAILURES = (
 )
 
 # Pictures only: left out is whatever runs a program (EPS, WMF) or is a document.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF")
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF")
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
@@ -35,12 +36,13 @@ class TooManyPixels(MediaError):
     """A picture whose header claims more pixels than it may have; none of them was decoded."""
 
 
-def open_picture(source: Path | bytes, max_pixels: int | None = None) -> Image.Image:
+def open_picture(source: Path | bytes, max_pixels: int | None = None, formats: Sequence[str] = FORMATS) -> Image.Image:
     """Decode a picture, or the first frame of an animation.
 
     Args:
         source: a file, or the bytes of one.
         max_pixels: how many its header may claim, checked before decoding; None for Pillow's own limit alone.
+        formats: those that are read, by Pillow's names.
 
     Returns:
         The picture as it is stored: any mode, not yet upright; its file is closed.
@@ -55,7 +57,7 @@ def open_picture(source: Path | bytes, max_pixels: int | None = None) -> Image.I
         raise MediaError(f"{name} is empty: a picture was expected")
     Image.preinit()  # the five usual formats; the others are imported only if these don't fit
     try:
-        picture = Image.open(io.BytesIO(data), formats=_readable_formats())
+        picture = Image.open(io.BytesIO(data), formats=_readable(formats))
         _check_claim(picture, max_pixels, name)
         picture.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -66,7 +68,7 @@ def open_picture(source: Path | bytes, max_pixels: int | None = None) -> Image.I
     except UnidentifiedImageError as error:
         if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
             raise MediaError(f"{name} is HEIC, which is not read: convert it to JPEG, PNG or AVIF first") from error
-        raise MediaError(f"{name} is no picture ({', '.join(_FORMATS)} are read)") from error
+        raise MediaError(f"{name} is no picture ({', '.join(formats)} are read)") from error
     except PILLOW_FAILURES as error:
         raise MediaError(f"{name} is broken or truncated ({error}): copy or export it again") from error
     return picture
@@ -87,5 +89,5 @@ def _read(path: Path) -> bytes:
         raise MediaError(f"can't read {path}: {error.strerror or error}") from error
 
 
-def _readable_formats() -> tuple[str, ...]:
-    return tuple(kind for kind in _FORMATS if kind != "AVIF" or features.check("avif"))
+def _readable(formats: Sequence[str]) -> tuple[str, ...]:
+    return tuple(kind for kind in formats if kind != "AVIF" or features.check("avif"))

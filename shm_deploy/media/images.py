@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from PIL import Image, ImageOps
 
 from shm_deploy.errors import MediaError
 from shm_deploy.media.colours import change_profile, profile_space
-from shm_deploy.media.decoding import PILLOW_FAILURES, open_picture
+from shm_deploy.media.decoding import FORMATS, PILLOW_FAILURES, open_picture
 from shm_deploy.media.formats import ImageFormat
 from shm_deploy.media.metadata import Metadata, read_metadata, save_options
 
@@ -32,7 +33,7 @@ class Photo:
     metadata: Metadata
 
 
-def read_photo(source: Path | bytes, max_pixels: int | None = None) -> Photo:
+def read_photo(source: Path | bytes, max_pixels: int | None = None, formats: Sequence[str] = FORMATS) -> Photo:
     """Read a picture of any kind: grey, palette, 16-bit, CMYK, transparent, rotated by EXIF, animated (first frame).
 
     RGB keeps its pixels and its ICC profile. Grey and CMYK with a profile are converted to sRGB by it,
@@ -40,12 +41,12 @@ def read_photo(source: Path | bytes, max_pixels: int | None = None) -> Photo:
 
     Args:
         source: a file, or the bytes of one.
-        max_pixels: as in `open_picture`.
+        max_pixels, formats: as in `open_picture`.
 
     Raises:
         MediaError: `open_picture` refuses it, or its pixels have no defined range (32-bit integers, floats).
     """
-    stored = open_picture(source, max_pixels)
+    stored = open_picture(source, max_pixels, formats)
     name = "the input" if isinstance(source, bytes) else str(source)
     try:
         upright = ImageOps.exif_transpose(stored)

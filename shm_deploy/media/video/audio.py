@@ -33,15 +33,24 @@ class AudioTracks:
     It reads through a file handle of its own, so that neither side waits for the other's packets.
     """
 
-    def __init__(self, source: Path, output: av.container.OutputContainer, transcoder: str) -> None:
-        """Args: transcoder: encoder for what the output's container does not take."""
+    def __init__(
+        self, source: Path, output: av.container.OutputContainer, transcoder: str, *, before_zero: bool
+    ) -> None:
+        """Open the source's audio.
+
+        Args:
+            source: read a second time, for audio alone.
+            output: where it goes; its video stream is there already.
+            transcoder: encoder for what the output's container does not take.
+            before_zero: whether the container may hold audio from before time zero, which decoders want to warm up.
+        """
         self._input = open_media(source)
         self._output = output
         self._tracks: dict[int, _Copied | _Transcoded] = {}
         for stream in self._input.streams.audio:
             start = start_ticks(self._input, stream.time_base or Fraction(1))
             if stream.codec_context.codec.canonical_name in output.supported_codecs:
-                self._tracks[stream.index] = _Copied(stream, output, start)
+                self._tracks[stream.index] = _Copied(stream, output, start, before_zero=before_zero)
             else:
                 self._tracks[stream.index] = _Transcoded(stream, output, start, transcoder)
         self._packets = self._demuxed()
@@ -91,7 +100,10 @@ class AudioTracks:
 
 
 class _Copied:
-    def __init__(self, stream: av.AudioStream, output: av.container.OutputContainer, start: int) -> None:
+    def __init__(
+        self, stream: av.AudioStream, output: av.container.OutputContainer, start: int, *, before_zero: bool
+    ) -> None:
+        self._before_zero = before_zero or stream.codec_context.name == "opus"  # whose delay all containers know
         self._codec = stream.codec_context.name
         self._start = start
         self._written = output.add_stream_from_template(stream)
@@ -103,7 +115,10 @@ class _Copied:
 
     def convert(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
         _shift(packet, self._start)
-        self._num_packets += packet.pts is None or packet.pts >= 0
+        is_heard = packet.pts is None or packet.pts >= 0
+        self._num_packets += is_heard
+        if not is_heard and not self._before_zero:
+            return  # a muxer that can't hold it would move the whole film instead
         packet.stream = self._written
         yield packet
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.bitstream import BitStreamFilterContext
 
 from shm_deploy.errors import MediaError
 from shm_deploy.media.video.reading import open_media
+
+TO_START_CODES = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 
 
 def part_of(target: Path) -> Path:
@@ -82,7 +85,12 @@ class Interrupted:
         if self.num_frames == 0:
             return
         with open_media(self.path) as container:
-            yield from islice(_packets(container), self.num_frames)
+            stream = container.streams.video[0]
+            # Files hold H.264 and H.265 with lengths; encoders give start codes, and muxers expect what encoders give.
+            name = TO_START_CODES.get(stream.codec_context.name)
+            codes = None if name is None else BitStreamFilterContext(name, stream)
+            for packet in islice(_packets(container), self.num_frames):
+                yield from [packet] if codes is None else codes.filter(packet)
 
 
 def take_over(part: Path) -> Interrupted | None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -61,11 +62,13 @@ class ClipReader:
             raise MediaError(f"{path} has no video: a clip was expected")
         self._stream = stream
         stream.thread_type = "AUTO"
-        try:
-            self.facts = self._read_facts()
-        except MediaError:
-            self._container.close()
-            raise
+        self._decoded = self._decode()
+        first = next(self._decoded, None)
+        if first is None:
+            self.close()
+            raise MediaError(f"nothing in {path} can be decoded: it is empty, broken, or of an unknown codec")
+        self._first = first
+        self.facts = self._facts_of(first)
 
     def frames(self) -> Generator[Frame, None, None]:
         """Every frame that can be decoded, in order of time.
@@ -73,7 +76,7 @@ class ClipReader:
         Yields:
             pixels (H, W, 3) uint8 RGB, full range, upright; pts in seconds from the start of the file, exact.
         """
-        for frame in self._decoded():
+        for frame in chain([self._first], self._decoded):
             assert frame.pts is not None
             pixels = rgb_of(frame)
             if self.facts.rotation:
@@ -82,6 +85,7 @@ class ClipReader:
 
     def close(self) -> None:
         """Release the file."""
+        self._decoded.close()
         self._container.close()
 
     def __enter__(self) -> Self:
@@ -97,14 +101,9 @@ class ClipReader:
         """Where the file begins, in ticks of the video."""
         return start_ticks(self._container, self.facts.time_base)
 
-    def _read_facts(self) -> ClipFacts:
-        first = next(self._decoded(), None)
-        if first is None:
-            raise MediaError(f"nothing in {self.path} can be decoded: it is empty, broken, or of an unknown codec")
+    def _facts_of(self, first: av.VideoFrame) -> ClipFacts:
         stream = self._stream
         assert first.time_base is not None
-        self._container.seek(0, backward=True, any_frame=False)
-        self.num_corrupt = 0
         rotation = round(first.rotation / 90) * 90 % 360
         sideways = rotation % 180 == 90
         aspect = stream.sample_aspect_ratio or Fraction(1)
@@ -123,7 +122,7 @@ class ClipReader:
             num_audio=len(self._container.streams.audio),
         )
 
-    def _decoded(self) -> Generator[av.VideoFrame, None, None]:
+    def _decode(self) -> Generator[av.VideoFrame, None, None]:
         """Frames with rising time stamps; what fails to decode is counted and left out."""
         last: int | None = None
         for packet in self._packets():

@@ -54,6 +54,7 @@ class Target:
     options: Mapping[str, str]
     muxer_options: Mapping[str, str]
     transcoded_audio: str  # encoder for audio that the container does not take
+    audio_before_zero: bool  # whether the container can hold it
     decoder: str | None = field(default=None)  # where the default one drops alpha
     codec_tag: str | None = field(default=None)  # where players want another than the muxer's own
 
@@ -62,14 +63,15 @@ class Target:
 class _Container:
     options: Mapping[str, str]
     audio: str
+    audio_before_zero: bool
 
 
 # Every packet reaches the disk at once, so that what is there can be played, and resumed, whatever happens.
 # Fragments while it is written, an ordinary file when it is closed. The header waits for the first fragment
 # (delay_moov), because only then it can say that audio begins before zero.
 _FRAGMENTED = MappingProxyType({"movflags": "+hybrid_fragmented+frag_keyframe+delay_moov", "flush_packets": "1"})
-_MP4 = _Container(options=_FRAGMENTED, audio="aac")
-_MATROSKA = _Container(options=MappingProxyType({"flush_packets": "1"}), audio="libopus")
+_MP4 = _Container(options=_FRAGMENTED, audio="aac", audio_before_zero=True)
+_MATROSKA = _Container(options=MappingProxyType({"flush_packets": "1"}), audio="libopus", audio_before_zero=False)
 _CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MP4, ".mkv": _MATROSKA, ".webm": _MATROSKA}
 
 
@@ -149,6 +151,7 @@ def choose_target(output: Path, content: Content, codec: CodecName | None) -> Ta
         options=encoder.options,
         muxer_options=container.options,
         transcoded_audio=container.audio,
+        audio_before_zero=container.audio_before_zero,
         decoder=encoder.decoder,
         codec_tag=encoder.codec_tag if container is _MP4 else None,
     )

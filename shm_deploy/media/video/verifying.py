@@ -82,9 +82,20 @@ def _looks(container: av.container.InputContainer, target: Target) -> Iterator[_
             yield _Look(
                 pts=(frame.pts or 0) * time_base,
                 size=(frame.height, frame.width),
-                tags=tags_of(frame),
+                tags=_tags(frame, stream),
                 alpha=_mean_alpha(frame, target.content),
             )
+
+
+def _tags(frame: av.VideoFrame, stream: av.VideoStream) -> Tags:
+    """A frame's own tags; the container's where the frame says nothing, as behind a decoder that stands alone."""
+    said, context = tags_of(frame), stream.codec_context
+    return Tags(
+        matrix=int(context.colorspace) if said.matrix == UNSPECIFIED else said.matrix,
+        range=said.range or int(context.color_range),
+        primaries=int(context.color_primaries) if said.primaries == UNSPECIFIED else said.primaries,
+        transfer=int(context.color_trc) if said.transfer == UNSPECIFIED else said.transfer,
+    )
 
 
 def _mean_alpha(frame: av.VideoFrame, content: Content) -> float | None:

@@ -47,7 +47,7 @@ class ClipWriter:
         except (av.error.FFmpegError, OSError) as error:
             raise MediaError(f"can't write {path}: {error.strerror or error}") from error
         self._stream = self._add_video(target, facts)
-        self._audio = AudioTracks(audio, self._container, target.transcoded_audio)
+        self._audio = AudioTracks(audio, self._container, target.transcoded_audio, before_zero=target.audio_before_zero)
         self._container.metadata.update(self._audio.titles())
         self._container.metadata["comment"] = comment
 
