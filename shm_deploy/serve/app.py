@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -26,8 +27,6 @@ from shm_deploy.serve.problems import Problem, busy
 from shm_deploy.serve.service import Gone, Service
 from shm_deploy.serve.settings import Settings
 
-logger = logging.getLogger(__name__)
-
 _BACKGROUND_TEXT = "behind the person of a composite: a colour ('white', '#20a0ff') or 'blur'"
 _PICTURE = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
@@ -40,7 +39,7 @@ _FORM = {
 _REQUEST_BODY = {
     "requestBody": {
         "required": True,
-        "description": "A picture (JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP), or a form of pictures: 'image'; 'trimap', "
+        "description": "A picture (JPEG, PNG, WebP, AVIF, GIF, BMP), or a form of pictures: 'image'; 'trimap', "
         "an edited trimap (255 person, 0 background, else unknown) of the image's size; 'background' of a composite.",
         "content": {"image/*": _PICTURE, "application/octet-stream": _PICTURE, "multipart/form-data": _FORM},
     }
@@ -72,8 +71,9 @@ def create_app(settings: Settings, open_matter: Callable[[], Matter]) -> FastAPI
         settings: limits and access.
         open_matter: called once, when the application starts; it is closed when the application stops.
     """
-    # The library's remarks on half-broken files could quote them, and nothing of a request goes to the log.
+    # Remarks on half-broken files could quote them, and nothing of a request goes to the log.
     logging.getLogger("shm_deploy.media").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

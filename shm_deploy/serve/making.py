@@ -22,6 +22,9 @@ from shm_deploy.serve.batching import Batcher
 from shm_deploy.serve.bodies import Upload
 
 BLUR = "blur"
+# What cameras and the web use. TIFF and JPEG 2000 stay out: their libraries write to the standard error of the process
+# what they think of a file, and many of their bugs were found by files from strangers.
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP")
 
 
 class Output(StrEnum):
@@ -129,7 +132,7 @@ class Maker:
         """
         timing = Timing(seconds={"wait": perf_counter() - begun})
         with timing.stage("decode"):
-            photo = read_photo(upload.image, self.max_pixels)
+            photo = self._read(upload.image)
             geometry.working_size((photo.pixels.shape[0], photo.pixels.shape[1]))
             trimap = None if upload.trimap is None else self._read_trimap(upload.trimap)
         pixels = self._render(photo, trimap, upload, order, timing)
@@ -156,9 +159,12 @@ class Maker:
 
     def _background(self, upload: Upload, order: Order) -> Background:
         if upload.background is not None:
-            return Picture(photo=read_photo(upload.background, self.max_pixels))
+            return Picture(photo=self._read(upload.background))
         return Blur() if order.background == BLUR else parse_colour(order.background or "white")
+
+    def _read(self, data: bytes) -> Photo:
+        return read_photo(data, self.max_pixels, FORMATS)
 
     def _read_trimap(self, data: bytes) -> NDArray[np.uint8]:
         """(H, W) of a grey picture; one in colours counts by its green."""
-        return np.ascontiguousarray(read_photo(data, self.max_pixels).pixels[..., 1])
+        return np.ascontiguousarray(self._read(data).pixels[..., 1])
