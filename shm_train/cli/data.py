@@ -13,18 +13,20 @@ from typing import get_args
 from shm_deploy.compositing import Quality
 from shm_deploy.errors import CheckFailed, MatteError, SpecError
 from shm_train.data.check import check
+from shm_train.data.composites import CompositesConfig, Grounds, plan_composites, write_composites
 from shm_train.data.exclusion import read_exclusions
-from shm_train.data.labelling import LabelConfig, judge_labels, label, label_sheet
+from shm_train.data.labelling import LabelConfig, judge_labels, label, label_rows
 from shm_train.data.labels import LabelRules
 from shm_train.data.layout import Listing, find_jobs, find_photographs, unpack_labels
 from shm_train.data.pack import PackConfig, pack
-from shm_train.data.pictures import write_whole
 from shm_train.data.samples import Pack
 from shm_train.data.shards import write_shards
+from shm_train.sheet import write_sheet
 
 REJECTED_FILE = "rejected.json"
 SHEET_FILE = "sheet.png"
 SHEET_ENTRIES = 16  # good ones, and as many rejected ones
+SHEET_COLUMNS = 4
 INTERRUPTED = 130  # 128 + SIGINT
 LAYOUTS = """layouts of DATA; partners by the same place and name, every folder by source or flat:
   *.png, rgba/               cut-outs with an alpha channel
@@ -96,6 +98,19 @@ def _parser() -> argparse.ArgumentParser:
     labelling.add_argument("--sources", nargs="+", metavar="SOURCE", help="only these")
     labelling.add_argument("--merge-masks", action="store_true", help="judge as pack --merge-masks will")
 
+    composing = command("compose", _compose, "write the paper's composites: every background once, split by foreground")
+    composing.add_argument("pack", type=Path, help="a pack with foregrounds and backgrounds")
+    composing.add_argument("out", type=Path, help="folder for train/, test/ and their lists, new or empty")
+    composing.add_argument(
+        "--backgrounds",
+        nargs="+",
+        default=("1:1",),
+        metavar="[SOURCE=]TRAIN:TEST",
+        help="for each foreground of all sources (1:1) or of one; 0 leaves it out",
+    )
+    composing.add_argument("--seed", type=int, default=CompositesConfig.seed)
+    composing.add_argument("--workers", type=int, default=2, metavar="N", help="threads")
+
     sharding = command("shard", _shard, "copy a pack into tars of at most 64 MiB, which training reads just as well")
     sharding.add_argument("pack", type=Path, help="the pack's folder")
     sharding.add_argument("out", type=Path, help="folder for the shards and the index, new or empty")
@@ -161,8 +176,32 @@ def _label(args: argparse.Namespace) -> None:
     rejected |= {photograph.key: reason for photograph, reason in judged.items() if reason is not None}
     (args.out / REJECTED_FILE).write_text(json.dumps(rejected, indent=0) + "\n")
     if judged:
-        write_whole(args.out / SHEET_FILE, label_sheet(judged, args.out, rules, SHEET_ENTRIES))
+        write_sheet(args.out / SHEET_FILE, label_rows(judged, args.out, rules, SHEET_ENTRIES), SHEET_COLUMNS)
     print(f"{len(judged)} labels, rejected {len(rejected)}: {args.out / REJECTED_FILE}, {args.out / SHEET_FILE}")
+
+
+def _compose(args: argparse.Namespace) -> None:
+    grounds = {source: of for source, of in map(_grounds, args.backgrounds)}
+    config = CompositesConfig(
+        grounds=grounds.pop(None, Grounds()),
+        grounds_of={source: of for source, of in grounds.items() if source is not None},
+        seed=args.seed,
+    )
+    pack = Pack(args.pack)
+    planned = plan_composites(pack, config)
+    write_composites(pack, planned, args.out, config, args.workers, _progress(len(planned)))
+    for side, source in sorted({(made.side, made.person.source) for made in planned}):
+        made = [one for one in planned if (one.side, one.person.source) == (side, source)]
+        print(f"{side:5s} {source:18s} foregrounds {len({one.person.key for one in made}):5d}  images {len(made):6d}")
+
+
+def _grounds(text: str) -> tuple[str | None, Grounds]:
+    """Parse [SOURCE=]TRAIN:TEST."""
+    source, _, counts = text.rpartition("=")
+    train, _, test = counts.partition(":")
+    if not (train.isdecimal() and test.isdecimal()):
+        raise SpecError(f"got --backgrounds {text}; wanted TRAIN:TEST or SOURCE=TRAIN:TEST, such as 100:20")
+    return source or None, Grounds(train=int(train), test=int(test))
 
 
 def _shard(args: argparse.Namespace) -> None:

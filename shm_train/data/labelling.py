@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shm_deploy.compositing import composite
 from shm_deploy.errors import MediaError, SpecError
 from shm_train.data.labels import JudgedLabel, LabelRules, judge_label
 from shm_train.data.layout import DETAIL_NAMES, MATTE_NAMES, PERSON_NAMES, Photograph, find_label
 from shm_train.data.pictures import read_colours, read_plane, read_plane_at, shrink, stored_size, write_whole
-from shm_train.data.sheet import Entry, contact_sheet
 from shm_train.data.teachers import ask, load_teacher
+from shm_train.sheet import grey, strip
 
 SETTINGS_FILE = "label.json"
+ROW_HEIGHT = 240  # of the contact sheet [px]
+GREEN = (0, 177, 64)
 
 Maker = Callable[[Photograph, NDArray[np.uint8]], NDArray[np.float32] | None]
 
@@ -96,18 +99,26 @@ def judge_labels(photographs: Sequence[Photograph], folder: Path, rules: LabelRu
     return {photograph: found.rejected for photograph, found in judged if found is not None}
 
 
-def label_sheet(judged: dict[Photograph, str | None], folder: Path, rules: LabelRules, most: int) -> NDArray[np.uint8]:
-    """A contact sheet, (H, W, 3) RGB: first good labels, then rejected ones, at most so many of each, evenly taken."""
-    entries = []
+def label_rows(
+    judged: Mapping[Photograph, str | None], folder: Path, rules: LabelRules, most: int
+) -> list[NDArray[np.uint8]]:
+    """Rows of a contact sheet, (H, W, 3) RGB: photograph, alpha, the person on green, and why it is rejected.
+
+    First good labels, then rejected ones, at most so many of each, evenly taken.
+    """
+    rows = []
     for is_good in (True, False):
         chosen = [photograph for photograph, rejected in judged.items() if (rejected is None) == is_good]
         for index in range(min(most, len(chosen))):
             photograph = chosen[index * len(chosen) // min(most, len(chosen))]
             again = _judge(photograph, folder, rules)
             assert again is not None
-            image = np.ascontiguousarray(read_colours(photograph.picture)[..., :3])
-            entries.append(Entry(image, again.alpha, photograph.key, again.rejected))
-    return contact_sheet(entries)
+            size = again.alpha.shape
+            image = shrink(np.ascontiguousarray(read_colours(photograph.picture)[..., :3]), (size[0], size[1]))
+            over = composite(image, np.round(again.alpha * 255).astype(np.uint8), np.array(GREEN, np.uint8))
+            reason = "" if again.rejected is None else f"REJECTED, {again.rejected}: "
+            rows.append(strip([image, grey(again.alpha), over], ROW_HEIGHT, reason + photograph.key))
+    return rows
 
 
 def _judge(photograph: Photograph, folder: Path, rules: LabelRules) -> JudgedLabel | None:

@@ -161,6 +161,11 @@ def find_photographs(root: Path, person_masks: Path | None) -> list[Photograph]:
     ]
 
 
+def key_of(source: str, name: str) -> str:
+    """What a picture is called in a pack."""
+    return f"{source}-{name}".replace(" ", "_")
+
+
 def find_label(labels: Path, source: str, name: str) -> Label | None:
     """The files that teachers made for the photograph NAME of a source; None without a matte."""
     stem = labels / source / name
@@ -196,7 +201,7 @@ def _frames(folder: Path, step: int) -> list[Job]:
     for clip in sorted({path.parent for path in _below(folder)}):
         source = clip.parent.name
         for path in _within(clip)[::step]:
-            key = _named(source, f"{clip.name}-{path.stem}")
+            key = key_of(source, f"{clip.name}-{path.stem}")
             jobs.append(Job(key, source, "cutout", path, person=f"{source}/{clip.name.split('_')[0]}"))
     return jobs
 
@@ -299,8 +304,4 @@ def _is_picture(path: Path) -> bool:
 
 
 def _key(path: Path) -> str:
-    return _named(path.parent.name, path.stem)
-
-
-def _named(source: str, name: str) -> str:
-    return f"{source}-{name}".replace(" ", "_")
+    return key_of(path.parent.name, path.stem)

@@ -79,7 +79,8 @@ def test_labels_are_what_the_teacher_said(folder, capsys):
     assert "4 labels, rejected 0" in capsys.readouterr().out
     np.testing.assert_array_equal(read_plane(folder / "labels/web/0.matte.webp"), ALPHA)
     np.testing.assert_array_equal(read_plane(folder / "labels/shop/0.person.png"), np.where(ALPHA > 127, 255, 0))
-    assert read_colours(folder / "labels/sheet.png").shape == (2 * 224, 3 * 606, 3)
+    rows = 240 + 4  # square photographs: one row each, three pictures wide, four columns
+    assert read_colours(folder / "labels/sheet.png").shape == (rows, 4 * (3 * 240 + 4), 3)
     assert json.loads((folder / "labels/rejected.json").read_text()) == {}
 
 
