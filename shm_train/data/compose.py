@@ -26,6 +26,8 @@ class AugmentConfig:
     crop: tuple[float, float] = (0.35, 1.0)  # side of a crop, of the largest that fits into the photo
     max_enlargement: float = 2.0  # of a crop, to the canvas
     rotation: float = 12.0  # [degrees], largest, of a composed foreground
+    tilt: float = 0.0  # [degrees], largest, of a photograph or background
+    shear: float = 0.0  # largest, of all of them: what goes right per pixel down
     figure: tuple[float, float] = (0.4, 2.2)  # height of a composed figure, of the canvas' height
     second_person: float = 0.15
     blurred_background: float = 0.35
@@ -33,6 +35,7 @@ class AugmentConfig:
     gamma: tuple[float, float] = (0.65, 1.5)
     colour: tuple[float, float] = (0.88, 1.12)  # gain of each channel by itself
     contrast: tuple[float, float] = (0.8, 1.15)
+    foreground_gain: tuple[float, float] = (1.0, 1.0)  # light on the people alone
     offset: float = 8.0  # [levels], largest, up or down
     low_light: float = 0.08
     grey: float = 0.03
@@ -44,10 +47,33 @@ class AugmentConfig:
         for name in ("flip", "second_person", "blurred_background", "low_light", "grey", "noise", "blur", "jpeg"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SpecError(f"got {name} {getattr(self, name)}; a probability in 0..1 is wanted")
-        for name in ("aspect", "crop", "figure", "gain", "gamma", "colour", "contrast"):
+        for name in ("rotation", "tilt", "shear", "offset"):
+            if getattr(self, name) < 0:
+                raise SpecError(f"got {name} {getattr(self, name)}; at least 0 is wanted")
+        for name in ("aspect", "crop", "figure", "gain", "gamma", "colour", "contrast", "foreground_gain"):
             low, high = getattr(self, name)
             if not 0 < low <= high:
                 raise SpecError(f"got {name} {(low, high)}; a range of positive numbers, lowest first, is wanted")
+
+
+UNCHANGED = AugmentConfig(  # but for figures' scale and place, which are drawn
+    flip=0.0,
+    aspect=(1.0, 1.0),
+    crop=(1.0, 1.0),
+    rotation=0.0,
+    second_person=0.0,
+    blurred_background=0.0,
+    gain=(1.0, 1.0),
+    gamma=(1.0, 1.0),
+    colour=(1.0, 1.0),
+    contrast=(1.0, 1.0),
+    offset=0.0,
+    low_light=0.0,
+    grey=0.0,
+    noise=0.0,
+    blur=0.0,
+    jpeg=0.0,
+)
 
 
 class Example(NamedTuple):
@@ -69,6 +95,10 @@ def photo_example(picture: Picture, canvas: Size, config: AugmentConfig, rng: Ge
     sure = _warp(picture.sure, matrix, canvas, cv2.BORDER_REFLECT_101)
     background = continue_colours(image, np.clip(1 - alpha * 8, 0, 1, dtype=np.float32))
     image, foreground, background = _same_light((image, foreground, background), config, rng)
+    lit = _own_light(foreground, config, rng)
+    if lit is not foreground:
+        change = per_channel(alpha) * (lit.astype(np.float32) - foreground)
+        image, foreground = np.clip(image + change + 0.5, 0, 255).astype(np.uint8), lit
     return Example(_camera(image, config, rng), foreground, background, alpha, (sure > 250).astype(np.float32))
 
 
@@ -98,6 +128,7 @@ def composed_example(
         foreground = _blend(colours, foreground, np.where(joint > 0, over / np.maximum(joint, 1e-6), 1))
         alpha = joint
     foreground, background = _same_light((foreground, background), config, rng)
+    foreground = _own_light(foreground, config, rng)
     image = _blend(foreground, background, alpha)
     return Example(_camera(image, config, rng), foreground, background, alpha, np.ones_like(alpha))
 
@@ -139,7 +170,19 @@ def _crop(picture: Picture, canvas: Size, config: AugmentConfig, rng: Generator)
     left = np.clip(centre_x - crop_width * rng.uniform(0.2, 0.8), 0, max(0, width - crop_width))
     scale_y, scale_x = canvas[0] / crop_height, canvas[1] / crop_width
     matrix = np.array([[scale_x, 0, -left * scale_x], [0, scale_y, -top * scale_y]])
+    if config.tilt or config.shear:
+        middle = (canvas[1] / 2, canvas[0] / 2)
+        matrix = _turn(middle, rng.uniform(-config.tilt, config.tilt), config, rng) @ np.vstack([matrix, [0, 0, 1]])
     return _flip(matrix, canvas, config, rng)
+
+
+def _turn(centre: tuple[float, float], degrees: float, config: AugmentConfig, rng: Generator) -> NDArray[np.float64]:
+    """Rotation around a point (x, y), and a random shear; (2, 3)."""
+    turn: NDArray[np.float64] = cv2.getRotationMatrix2D(centre, degrees, 1.0)
+    if config.shear:
+        shear = rng.uniform(-config.shear, config.shear)
+        turn = np.array([[1, shear, -shear * centre[1]], [0, 1, 0]]) @ np.vstack([turn, [0, 0, 1]])
+    return turn
 
 
 def _flip(matrix: NDArray[np.float64], canvas: Size, config: AugmentConfig, rng: Generator) -> NDArray[np.float64]:
@@ -183,7 +226,7 @@ def _placement(person: Picture, canvas: Size, config: AugmentConfig, rng: Genera
     matrix = np.array([[scale_x, 0, x - left * scale_x], [0, scale_y, y - top * scale_y]])
     if not (cut_bottom or cut_left or cut_right):
         centre = (float(x + figure_width / 2), float(y + figure_height / 2))
-        turn = cv2.getRotationMatrix2D(centre, rng.uniform(-config.rotation, config.rotation), 1.0)
+        turn = _turn(centre, rng.uniform(-config.rotation, config.rotation), config, rng)
         matrix = turn @ np.vstack([matrix, [0, 0, 1]])
     return _flip(matrix, canvas, config, rng)
 
@@ -227,6 +270,15 @@ def _same_light(
         lit = cv2.LUT(image, table)
         changed.append(cv2.cvtColor(cv2.cvtColor(lit, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB) if grey else lit)
     return tuple(changed)
+
+
+def _own_light(foreground: NDArray[np.uint8], config: AugmentConfig, rng: Generator) -> NDArray[np.uint8]:
+    """Colours of people who stand in another light than what is behind them."""
+    if config.foreground_gain == (1.0, 1.0):
+        return foreground
+    gain = np.exp(rng.uniform(*np.log(config.foreground_gain)))
+    table = np.clip(np.arange(256) * gain + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(foreground, table), np.uint8)
 
 
 def _camera(image: NDArray[np.uint8], config: AugmentConfig, rng: Generator) -> NDArray[np.uint8]:

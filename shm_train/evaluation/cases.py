@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm_deploy.errors import ArtifactError, SpecError
-from shm_train.data.compose import AugmentConfig, composed_example
+from shm_train.data.compose import UNCHANGED, composed_example
 from shm_train.data.pictures import PICTURE_SUFFIXES, read_colours, read_plane
 from shm_train.data.samples import Pack, Sample
 
@@ -27,26 +27,7 @@ CUTOUTS_PER_SOURCE = 12  # evenly taken: the frames of a clip are nearly one pic
 CANVASES = ((480, 640), (640, 480), (640, 640))  # (height, width), in turn
 
 # Scale and place are drawn; nothing else is changed.
-PLACEMENT = AugmentConfig(
-    flip=0,
-    aspect=(1, 1),
-    crop=(1, 1),
-    max_enlargement=1.25,
-    rotation=0,
-    figure=(0.6, 1.1),
-    second_person=0,
-    blurred_background=0,
-    gain=(1, 1),
-    gamma=(1, 1),
-    colour=(1, 1),
-    contrast=(1, 1),
-    offset=0,
-    low_light=0,
-    grey=0,
-    noise=0,
-    blur=0,
-    jpeg=0,
-)
+PLACEMENT = replace(UNCHANGED, max_enlargement=1.25, figure=(0.6, 1.1))
 
 
 class Scene(NamedTuple):

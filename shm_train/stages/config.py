@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from shm_deploy.errors import SpecError
-from shm_train.data.compose import AugmentConfig
+from shm_train.data.compose import UNCHANGED, AugmentConfig
 from shm_train.data.dataset import DataConfig, MixConfig
 from shm_train.networks import LiveConfig, NetworkConfig, PaperConfig
 from shm_train.networks.config import TNET_ALONE
@@ -160,22 +160,7 @@ LIVE_E2E = EndToEndConfig()
 
 # Chen et al. 2018, sections 4.5 and 5.1: composites only, flipped and else left as they are; T-Net sees the 800 crop,
 # M-Net patches of it at 320; Adam at 1e-5 throughout. An 800 px crop of a composite is a figure placed at random here.
-PAPER_AUGMENT = AugmentConfig(
-    aspect=(1.0, 1.0),
-    rotation=0.0,
-    second_person=0.0,
-    blurred_background=0.0,
-    gain=(1.0, 1.0),
-    gamma=(1.0, 1.0),
-    colour=(1.0, 1.0),
-    contrast=(1.0, 1.0),
-    offset=0.0,
-    low_light=0.0,
-    grey=0.0,
-    noise=0.0,
-    blur=0.0,
-    jpeg=0.0,
-)
+PAPER_AUGMENT = replace(UNCHANGED, flip=0.5, crop=AugmentConfig.crop)
 PAPER_E2E = EndToEndConfig(
     network=PaperConfig(),
     data=DataConfig(
