@@ -92,6 +92,20 @@ def test_more_patches_leave_the_example_and_its_first_patch_alone(pack):
     assert_same(one, many)
 
 
+def test_trimaps_for_mnet_vary_in_width(pack):
+    """T-Net's have one width on one canvas; M-Net's are one-hot too, and never cut off the transition."""
+    config = replace(TINY_DATA, canvases=((64, 64),), unknown_radius=0.1, mnet_radius=(0.02, 0.2), mix=only(cutout=1))
+    dataset = ComposedDataset(pack, config, held_out=False)
+    widths = set()
+    for number in range(24):
+        example = dataset[number]
+        assert (example["mnet_trimap"].sum(0) == 1).all()
+        soft = (example["alpha"][0] > 0.1) & (example["alpha"][0] < 0.9)
+        assert (example["mnet_trimap"][2][soft] == 1).all()
+        widths.add(float(example["mnet_trimap"][2].sum() / example["trimap"][2].sum().clamp(min=1)))
+    assert min(widths) < 1 < max(widths)
+
+
 def test_an_alpha_is_exact_if_everybodys_is(pack):
     """Of cut-outs always; of photographs as the pack says."""
     dataset = ComposedDataset(pack, replace(TINY_DATA, mix=only(photo=1)), held_out=False)
