@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     limits.add_argument("--working", type=_positive, help="pictures in work at a time (default: 2)")
     limits.add_argument("--waiting", type=_number, help="pictures that wait; then it is 503 (default: 16)")
     limits.add_argument("--live", type=_number, help="live streams at a time (default: 4)")
-    limits.add_argument("--batch", type=_positive, help="pictures of one size that share a run of the network")
+    limits.add_argument("--batch", type=_positive, help="pictures of one size in a run (default: 1 on CPUs, 8 on GPUs)")
     model = parser.add_argument_group("model")
     model.add_argument("--model", help=".onnx, .plan or .pt file; the packaged one if left out")
     model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
@@ -90,6 +90,7 @@ def _port(text: str) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     try:
+        from shm_deploy.serve.batching import suited_batch
         from shm_deploy.serve.connections import listen
         from shm_deploy.serve.running import serve
     except ImportError as error:
@@ -103,7 +104,8 @@ def _serve(args: argparse.Namespace) -> int:
     threads = args.threads or max(1, len(os.sched_getaffinity(0)) // args.workers)
     max_edge = spec.MAX_EDGE if args.max_edge is None else (args.max_edge or None)
     open_matter = partial(Matter, args.model, device=args.device, threads=threads, max_edge=max_edge)
-    open_matter().close()  # a model that does not run is told before anything listens
+    with open_matter() as matter:  # what does not run is told before anything listens
+        suited_batch(matter.info(), settings.limits.batch)
     try:
         listener = listen(args.host, args.port, backlog=128)
     except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -71,8 +70,7 @@ def create_app(settings: Settings, open_matter: Callable[[], Matter]) -> FastAPI
         settings: limits and access.
         open_matter: called once, when the application starts; it is closed when the application stops.
     """
-    # Remarks on half-broken files could quote them, and nothing of a request goes to the log.
-    logging.getLogger("shm_deploy.media").setLevel(logging.ERROR)
+    # Pillow's remarks on half-broken files are no business of whoever reads the service's output.
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
     @asynccontextmanager

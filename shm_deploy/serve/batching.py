@@ -8,8 +8,32 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shm_deploy.errors import BackendError, MatteError
+from shm_deploy.errors import BackendError, MatteError, SpecError
+from shm_deploy.info import Info
 from shm_deploy.matter import Matter
+
+GPU_BATCH = 8
+
+
+def suited_batch(info: Info, asked: int | None) -> int:
+    """How many pictures may share a run.
+
+    On CPUs a batch is no faster than its pictures one by one (measured: `benchmarks/service.py`), so nobody waits for
+    one; on GPUs small pictures leave most of the device idle.
+
+    Args:
+        info: of the matter that runs them.
+        asked: what its user wants; None for what suits it.
+
+    Raises:
+        SpecError: more than its engine was built for.
+    """
+    largest = max((profile.maximum[0] for profile in info.profiles), default=None)
+    if asked is None:
+        return 1 if info.device == "cpu" else min(GPU_BATCH, largest or GPU_BATCH)
+    if largest is not None and asked > largest:
+        raise SpecError(f"got batch={asked}, the engine was built for at most {largest}: lower it, or build it anew")
+    return asked
 
 
 @dataclass(eq=False)

@@ -8,6 +8,7 @@ import socket
 import tempfile
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -30,12 +31,24 @@ _LOGGING = {
         # What uvicorn says of invalid requests and of our own bugs; its log of every request is off.
         "uvicorn.error": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "shm_deploy.serve": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        # Its remarks on half-broken files could quote them, and nothing of a request goes to the log.
+        "shm_deploy.media": {"level": "ERROR"},
     },
 }
 
 
-def configure(settings: Settings, open_matter: Callable[[], Matter], num_workers: int = 1) -> uvicorn.Config:
-    """How uvicorn runs the application. Arguments as in `serve`."""
+def configure(
+    settings: Settings,
+    open_matter: Callable[[], Matter],
+    num_workers: int = 1,
+    log_config: dict[str, Any] | None = None,
+) -> uvicorn.Config:
+    """How uvicorn runs the application.
+
+    Args:
+        settings, open_matter, num_workers: as in `serve`.
+        log_config: for every process, as `logging.config` takes it; None leaves logging alone.
+    """
     limits = settings.limits
     return uvicorn.Config(
         partial(create_app, settings, open_matter),
@@ -47,7 +60,7 @@ def configure(settings: Settings, open_matter: Callable[[], Matter], num_workers
         ws_max_queue=2,
         lifespan="on",
         access_log=False,  # it has addresses and options of requests
-        log_config=_LOGGING,
+        log_config=log_config,
         server_header=False,
         timeout_keep_alive=limits.connection_seconds,
         timeout_graceful_shutdown=int(2 * limits.seconds) + _SPARE_SECONDS,
@@ -66,7 +79,7 @@ def serve(settings: Settings, open_matter: Callable[[], Matter], listener: socke
     Returns:
         Whether it ever served: False where the application could not start.
     """
-    config = configure(settings, open_matter, num_workers)
+    config = configure(settings, open_matter, num_workers, _LOGGING)
     if num_workers > 1:
         with tempfile.TemporaryDirectory(prefix="shm-serve-") as folder:
             os.environ[SHARED_FOLDER] = folder  # read by the processes that are started below

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from shm_deploy.errors import MatteError
 from shm_deploy.matter import Matter
-from shm_deploy.serve.batching import Batcher
+from shm_deploy.serve.batching import Batcher, suited_batch
 from shm_deploy.serve.bodies import Upload, receive_upload
 from shm_deploy.serve.line import Line
 from shm_deploy.serve.making import Answer, Maker, Order
@@ -48,11 +48,12 @@ class Service:
     def open(cls, limits: Limits, open_matter: Callable[[], Matter]) -> Service:
         """Open the model, and keep it until `close`."""
         matter = open_matter()
+        batch = suited_batch(matter.info(), limits.batch)
         return cls(
             limits=limits,
             matter=matter,
-            line=Line(limits.num_working, limits.num_waiting),
-            maker=Maker(matter=matter, batcher=Batcher(matter, limits.batch), max_pixels=limits.max_pixels),
+            line=Line(max(limits.num_working, batch), limits.num_waiting),  # a batch needs that many threads
+            maker=Maker(matter=matter, batcher=Batcher(matter, batch), max_pixels=limits.max_pixels),
             meters=Meters(),
         )
 

@@ -20,10 +20,12 @@ class Limits:
     num_uploads: int = 64  # requests that are being received at a time
     num_live: int = 4  # WebSockets at a time
     live_idle_seconds: float = 60.0  # without a frame until a WebSocket is closed
-    batch: int = 1  # pictures of one size that may share a run of the network
+    batch: int | None = None  # pictures of one size that may share a run of the network; None for what suits it
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
+            if value is None:
+                continue
             may_be_zero = name in ("num_waiting", "num_live")
             if value < 0 or (value == 0 and not may_be_zero):
                 raise SpecError(f"got {name}={value}; wanted more than 0 (num_waiting and num_live may be 0)")

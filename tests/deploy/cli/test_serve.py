@@ -206,6 +206,7 @@ def test_nothing_of_a_request_is_printed(tiny_model: Path) -> None:
     """Good, broken and refused ones leave no line, neither address nor option."""
     with running("--model", str(tiny_model)) as service:
         assert service.ask(zoo.encoded(zoo.portrait())) == 200
+        assert service.ask(zoo.encoded(zoo.portrait(), "JPEG", exif=b"Exif\0\0II*\0secret")) == 200
         assert service.ask(b"secret") == 422
         assert service.ask(zoo.png_claiming(40000, 40000)) == 413
         service.get("/secret?secret")

@@ -131,12 +131,3 @@ def test_only_files_of_the_page_are_served(name: str, client: TestClient) -> Non
 def test_scripts_have_a_type_that_browsers_run(client: TestClient) -> None:
     """A module of any other type is refused by them."""
     assert client.get("/page/app.js").headers["content-type"].startswith("text/javascript")
-
-
-def test_log_has_nothing_of_a_request(serve: Serve, photo: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither of good pictures nor of broken ones."""
-    client = serve()
-    for body in (photo, photo[:90], b"secret"):
-        client.post("/v1/matte?output=composite&background=secret", content=body)
-    assert "secret" not in caplog.text
-    assert [record for record in caplog.records if record.name.startswith("shm_deploy")] == []

@@ -4,16 +4,47 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from shm_deploy.backends import Mattes
-from shm_deploy.errors import BackendError
+from shm_deploy.errors import BackendError, SpecError
+from shm_deploy.info import Info
 from shm_deploy.matter import Matter
-from shm_deploy.serve.batching import Batcher
+from shm_deploy.serve.batching import Batcher, suited_batch
+from shm_deploy.sidecar import Profile
 from tests.deploy.fakes import FakeBackend
+
+
+def info(device: str, *largest: int) -> Info:
+    profiles = tuple(Profile(minimum=(1, 64, 64), optimum=(1, 64, 64), maximum=(n, 512, 512)) for n in largest)
+    with Matter(FakeBackend()) as matter:
+        return replace(matter.info(), device=device, profiles=profiles)
+
+
+@pytest.mark.parametrize(
+    ("known", "asked", "expected"),
+    [
+        (info("cpu"), None, 1),
+        (info("cpu"), 4, 4),
+        (info("cuda:0"), None, 8),
+        (info("cuda:0", 1, 4), None, 4),
+        (info("cuda:0", 32), None, 8),
+        (info("cuda:0", 32), 32, 32),
+    ],
+)
+def test_batch_suits_the_device_unless_asked_for(known: Info, asked: int | None, expected: int) -> None:
+    """None on a CPU; on a GPU eight, or what the engine takes."""
+    assert suited_batch(known, asked) == expected
+
+
+def test_batch_beyond_the_engine_is_refused() -> None:
+    """At the start, not at the first crowd."""
+    with pytest.raises(SpecError, match="at most 4"):
+        suited_batch(info("cuda:0", 1, 4), 5)
 
 
 class Gated(FakeBackend):
