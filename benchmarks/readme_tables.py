@@ -226,12 +226,37 @@ def _origin(record: Record) -> str:
     return f"{record['device']}, {environment['num_cpus']} CPUs, commit {commit}, {environment['created'][:10]}."
 
 
+def loader_table(record: Record) -> str:
+    """Examples per second of the loader, beside those that training takes."""
+    rates = {(row["workers"], row["from"]): row["examples_s"] for row in record["loader"]}
+    rows = [
+        [
+            str(row["workers"]),
+            f"{rates[row['workers'], 'files']:.1f}",
+            f"{rates[row['workers'], 'shards']:.1f}",
+            f"{row['examples_s']:.2f}",
+            f"{row['waits']:.1%}",
+        ]
+        for row in record["together"]
+    ]
+    heading = ["workers", "loader, files", "loader, shards", "with the step", "of which it waits"]
+    return "\n".join(
+        [
+            _table(heading, rows),
+            "",
+            f"Examples per second; the `{record['variant']}` recipe's step alone takes {record['step_examples_s']:.2f}, in "
+            f"{record['precision']}. Load average {record['environment']['load_average']:.1f}. {_origin(record)}",
+        ]
+    )
+
+
 TABLES: dict[str, Callable[[Record], str]] = {
     "speed": speed_table,
     "cold_start": cold_start_table,
     "parity": parity_table,
     "gpu": gpu_table,
     "peers": peers_table,
+    "loader": loader_table,
 }
 
 if __name__ == "__main__":
