@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, WebSocket
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -92,6 +92,7 @@ def create_app(settings: Settings, open_matter: Callable[[], Matter]) -> FastAPI
     app.add_exception_handler(Problem, problems.answer_problem)
     app.add_exception_handler(HTTPException, problems.answer_http_exception)
     app.add_exception_handler(RequestValidationError, problems.answer_invalid)
+    app.add_exception_handler(WebSocketRequestValidationError, problems.deny_invalid)
     app.add_exception_handler(Exception, problems.answer_failure)
     app.add_middleware(Guard, access=settings.access)
     if settings.access.origins:  # outside the guard, because a preflight request carries no token

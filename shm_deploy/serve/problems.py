@@ -5,10 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.websockets import WebSocket
 
 from shm_deploy.errors import ArtifactError, MatteError, MediaError, SpecError
 from shm_deploy.media.decoding import TooManyPixels
@@ -80,8 +81,18 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
 async def answer_invalid(request: Request, error: Exception) -> Response:
     """An exception handler for options that are none."""
     assert isinstance(error, RequestValidationError)
+    return _invalid(error).response()
+
+
+async def deny_invalid(socket: WebSocket, error: Exception) -> None:
+    """The same for WebSockets, before they open."""
+    assert isinstance(error, WebSocketRequestValidationError)
+    await socket.send_denial_response(_invalid(error).response())
+
+
+def _invalid(error: ValidationException) -> Problem:
     faults = (f"{'.'.join(str(part) for part in fault['loc'][1:])}: {fault['msg']}" for fault in error.errors())
-    return Problem(422, "; ".join(faults)).response()
+    return Problem(422, "; ".join(faults))
 
 
 async def answer_failure(request: Request, error: Exception) -> Response:

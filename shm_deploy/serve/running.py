@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -22,11 +23,20 @@ from shm_deploy.serve.settings import Settings
 _SPARE_SECONDS = 5  # for a stop, beside the time that the last request may take
 
 
+class NoDenials(logging.Filter):
+    """Drops what uvicorn says of every WebSocket that was refused by a response, as if that were a fault of ours."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record stays."""
+        return "without completing handshake" not in record.getMessage()
+
+
 _LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"no denials": {"()": NoDenials}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no denials"]}},
     "loggers": {
         # What uvicorn says of invalid requests and of our own bugs; its log of every request is off.
         "uvicorn.error": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
@@ -58,6 +68,7 @@ def configure(
         ws="websockets-sansio",
         ws_max_size=limits.max_bytes,
         ws_max_queue=2,
+        ws_per_message_deflate=False,  # pictures are compressed already
         lifespan="on",
         access_log=False,  # it has addresses and options of requests
         log_config=log_config,

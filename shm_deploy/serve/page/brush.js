@@ -84,7 +84,9 @@ export class Brush extends EventTarget {
     Object.assign(context, { strokeStyle: style, lineWidth: width, lineCap: "round", lineJoin: "round" });
     context.beginPath();
     context.moveTo(...points[0]);
-    for (const point of points.length > 1 ? points.slice(1) : points) context.lineTo(...point);
+    for (const point of points.slice(1)) context.lineTo(...point);
+    const [x, y] = points.at(-1);
+    context.lineTo(x + 0.01, y); // a stroke of one point has no length, and would not be drawn
     context.stroke();
     context.globalCompositeOperation = "source-over";
   }

@@ -16,6 +16,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from shm_deploy.cli.serve import TOKEN_VARIABLE, main
 from tests.deploy.media import zoo
@@ -210,5 +212,7 @@ def test_nothing_of_a_request_is_printed(tiny_model: Path) -> None:
         assert service.ask(b"secret") == 422
         assert service.ask(zoo.png_claiming(40000, 40000)) == 413
         service.get("/secret?secret")
+        with pytest.raises(InvalidStatus, match="422"):
+            connect(f"ws://127.0.0.1:{service.port}/v1/live?output=secret")
         assert service.stop() == 0
     assert len(service.lines) == 2, service.lines  # the address, and what became of the requests

@@ -11,15 +11,13 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
-import uvicorn
 from numpy.typing import NDArray
 
 from shm_deploy.backends import Mattes
-from shm_deploy.matter import Matter
 from shm_deploy.serve.connections import listen
-from shm_deploy.serve.running import configure
 from shm_deploy.serve.settings import Limits, Settings
 from tests.deploy.fakes import FakeBackend, FakeParts
+from tests.deploy.serve.servers import running
 
 pytestmark = pytest.mark.slow  # most of it is waiting for time limits
 
@@ -33,19 +31,7 @@ def start() -> Iterator[Start]:
     with ExitStack() as stack:
 
         def begin(limits: Limits = LIMITS, backend: FakeBackend | None = None) -> int:
-            server = uvicorn.Server(configure(Settings(limits=limits), lambda: Matter(backend or FakeParts())))
-            listener = listen("127.0.0.1", 0, backlog=16)
-            port: int = listener.getsockname()[1]
-            thread = threading.Thread(target=server.run, args=([listener],))
-
-            def stop() -> None:
-                server.should_exit = True
-                thread.join(20)
-                assert not thread.is_alive()
-
-            thread.start()
-            stack.callback(stop)
-            return port
+            return stack.enter_context(running(Settings(limits=limits), backend or FakeParts()))
 
         yield begin
 

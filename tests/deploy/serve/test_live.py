@@ -64,7 +64,7 @@ def test_streams_are_limited_and_their_places_come_back(serve: Serve) -> None:
         socket.receive_bytes()
 
 
-@pytest.mark.parametrize("query", ["output=cutout&format=jpeg", "output=alpha&background=white"])
+@pytest.mark.parametrize("query", ["output=cutout&format=jpeg", "output=alpha&background=white", "output=dance"])
 def test_options_that_make_no_sense_are_refused_before_the_stream_opens(query: str, client: TestClient) -> None:
     """By a problem body, as over HTTP."""
     with pytest.raises(WebSocketDenialResponse) as caught, client.websocket_connect(f"ws://localhost/v1/live?{query}"):
