@@ -244,7 +244,7 @@ def loader_table(record: Record) -> str:
         [
             _table(heading, rows),
             "",
-            f"Examples per second; the `{record['variant']}` recipe's step alone takes {record['step_examples_s']:.2f}, in "
+            f"Examples per second; the step of `{record['variant']}` alone takes {record['step_examples_s']:.2f}, in "
             f"{record['precision']}. Load average {record['environment']['load_average']:.1f}. {_origin(record)}",
         ]
     )
