@@ -57,6 +57,7 @@ class Target:
     audio_before_zero: bool  # whether the container can hold it
     decoder: str | None = field(default=None)  # where the default one drops alpha
     codec_tag: str | None = field(default=None)  # where players want another than the muxer's own
+    muxer: str | None = field(default=None)  # FFmpeg's name, where an address does not say it; None: by the suffix
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,16 +23,16 @@ KEYFRAMES_S = 2  # a keyframe at least so often: what a player jumps to, and an 
 
 
 class ClipWriter:
-    """Writes one video file."""
+    """Writes one video file, or sends one stream."""
 
-    def __init__(self, path: Path, target: Target, facts: ClipFacts, audio: Path, comment: str) -> None:
-        """Open a file for writing.
+    def __init__(self, path: Path | str, target: Target, facts: ClipFacts, audio: Path | None, comment: str) -> None:
+        """Open a file for writing, or connect to an address.
 
         Args:
-            path: whose suffix the muxer goes by.
+            path: a file, whose suffix the muxer goes by where the target names none; an address as text.
             target: encoder and container.
             facts: of the source; size, times and colours are kept.
-            audio: the file whose audio tracks come along, and whose title and the like.
+            audio: the file whose audio tracks come along, and whose title and the like; None for silence.
             comment: goes into the file's metadata.
 
         Raises:
@@ -43,12 +43,15 @@ class ClipWriter:
         self._format = target.odd_pixel_format if any(side % 2 for side in facts.size) else target.pixel_format
         self._time_base = facts.time_base
         try:
-            self._container = av.open(path, "w", options=dict(target.muxer_options))
+            self._container = av.open(path, "w", format=target.muxer, options=dict(target.muxer_options))
         except (av.error.FFmpegError, OSError) as error:
             raise MediaError(f"can't write {path}: {error.strerror or error}") from error
         self._stream = self._add_video(target, facts)
-        self._audio = AudioTracks(audio, self._container, target.transcoded_audio, before_zero=target.audio_before_zero)
-        self._container.metadata.update(self._audio.titles())
+        self._audio: AudioTracks | None = None
+        if audio is not None:
+            before_zero = target.audio_before_zero
+            self._audio = AudioTracks(audio, self._container, target.transcoded_audio, before_zero=before_zero)
+            self._container.metadata.update(self._audio.titles())
         self._container.metadata["comment"] = comment
 
     def write(self, pixels: NDArray[np.uint8], pts: Fraction) -> None:
@@ -66,7 +69,7 @@ class ClipWriter:
         try:
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
-            self._audio.advance(pts)
+            self._advance_audio(pts)
         except (av.error.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
@@ -74,14 +77,14 @@ class ClipWriter:
         """Write a packet that was encoded before, and the audio up to it."""
         packet.stream = self._stream
         self._container.mux(packet)
-        self._audio.advance(pts)
+        self._advance_audio(pts)
 
     def finish(self) -> tuple[TrackFact, ...]:
         """Write what the encoders still hold, the rest of the audio, and the end of the file."""
         try:
             for packet in self._stream.encode(None):
                 self._container.mux(packet)
-            facts = self._audio.finish()
+            facts = self._audio.finish() if self._audio else ()
             self._container.close()
         except (av.error.FFmpegError, OSError) as error:
             raise self._failure(error) from error
@@ -89,7 +92,8 @@ class ClipWriter:
 
     def close(self) -> None:
         """Release the file; what was written so far stays, and can be played."""
-        self._audio.close()
+        if self._audio:
+            self._audio.close()
         self._container.close()
 
     def __enter__(self) -> Self:
@@ -99,6 +103,10 @@ class ClipWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _advance_audio(self, until: Fraction) -> None:
+        if self._audio:
+            self._audio.advance(until)
 
     def _add_video(self, target: Target, facts: ClipFacts) -> av.VideoStream:
         stream = self._container.add_stream(target.encoder, rate=facts.rate, options=dict(target.options))
