@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from shm_deploy.errors import MediaError
+from shm_train.data.labels import read_matte
 from shm_train.data.layout import Job, Listing, Problem
 from shm_train.data.originals import read_original
 from shm_train.data.pictures import read_plane, shrink, stored_size
@@ -41,7 +42,8 @@ def _inspect(job: Job) -> Hashes | str:
     try:
         image = read_original(job).image
         if job.label is not None:
-            for path in (job.label.matte, job.label.detail, job.label.person):
+            read_matte(job.label, (image.shape[0], image.shape[1]))
+            for path in (job.label.detail, job.label.person):
                 if path is not None:
                     read_plane(path)
     except MediaError as error:

@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shm_deploy.errors import SpecError
+from shm_deploy.errors import MediaError, SpecError
 from shm_train.data.layout import Label
-from shm_train.data.pictures import read_plane, read_plane_at
+from shm_train.data.pictures import plane_at, read_plane, read_plane_at
 
 FLICKER = 0.02  # what teachers are off by where they mean 0 or 1
+PROPORTIONS = 0.03  # by which those of a label may differ: labels are shrunk to whole pixels
 BAND = 0.03  # half width of the band around a person's outline in which details are drawn, of the longest side
 
 
@@ -86,9 +87,9 @@ def judge_label(label: Label, mask: NDArray[np.bool_] | None, size: tuple[int, i
         rules: when to reject it.
 
     Raises:
-        MediaError: a file can't be read.
+        MediaError: a file can't be read, or is of another picture.
     """
-    alpha = read_plane_at(label.matte, size)
+    alpha = read_matte(label, size)
     if label.detail is not None:
         # The mean of the two has the best measured error: the first teacher draws edges softer, the fused one finer.
         alpha = np.float32(0.5) * (alpha + fuse(alpha, read_plane_at(label.detail, size)))
@@ -102,6 +103,19 @@ def judge_label(label: Label, mask: NDArray[np.bool_] | None, size: tuple[int, i
     if mask is not None and rules.merge_masks:
         alpha = fuse(mask.astype(np.float32), alpha)
     return JudgedLabel(alpha, judge(alpha, person, mask, rules))
+
+
+def read_matte(label: Label, size: tuple[int, int]) -> NDArray[np.float32]:
+    """The person matte of a label, (H, W) in 0..1, resized to the photograph's `size` (height, width).
+
+    Raises:
+        MediaError: it can't be read, or has other proportions than the photograph.
+    """
+    plane = read_plane(label.matte)
+    height, width = plane.shape
+    if abs(np.log(width / height * size[0] / size[1])) > PROPORTIONS:
+        raise MediaError(f"label of {width}x{height} px for a picture of {size[1]}x{size[0]}: is it of another one?")
+    return plane_at(plane, size)
 
 
 def keep_meant(alpha: NDArray[np.float32], meant: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -110,16 +110,7 @@ def _pack_one(task: tuple[Job, Path, PackConfig]) -> _Outcome:
         case "photo" if original.alpha is not None:
             _pack_photo(image, shrink(original.alpha, size), original.foreground, stem, config)
         case "photo":
-            assert job.label is not None
-            mask = None if original.mask is None else _shrink_mask(original.mask, size)
-            judged = judge_label(job.label, mask, size, config.rules)
-            rejected = judged.rejected
-            if rejected is None:
-                alpha = np.clip((judged.alpha - FLICKER) / (1 - 2 * FLICKER), 0, 1)
-                _pack_photo(image, np.round(alpha * 255).astype(np.uint8), None, stem, config)
-            elif mask is not None:
-                kind, rejected = "mask", None
-                _pack_mask(image, mask, stem, config)
+            kind, rejected = _pack_label(job, original, image, stem, config)
         case "mask":
             assert original.mask is not None
             _pack_mask(image, _shrink_mask(original.mask, size), stem, config)
@@ -152,6 +143,26 @@ def _pack_photo(
     _write(stem, ".jpg", image, config)
     _write(stem, ".fg.jpg", foreground, config)
     _write(stem, ".png", alpha, config)
+
+
+def _pack_label(
+    job: Job, original: Original, image: NDArray[np.uint8], stem: Path, config: PackConfig
+) -> tuple[Kind, str | None]:
+    """Write a photograph with what teachers say, or, where that is not good, with its hard mask, or say why not."""
+    assert job.label is not None
+    size = (image.shape[0], image.shape[1])
+    mask = None if original.mask is None else _shrink_mask(original.mask, size)
+    try:
+        alpha, rejected = judge_label(job.label, mask, size, config.rules)
+    except MediaError as error:
+        rejected = str(error)
+    if rejected is None:
+        alpha = np.clip((alpha - FLICKER) / (1 - 2 * FLICKER), 0, 1)
+        _pack_photo(image, np.round(alpha * 255).astype(np.uint8), None, stem, config)
+    elif mask is not None:
+        _pack_mask(image, mask, stem, config)
+        return "mask", None
+    return "photo", rejected
 
 
 def _pack_mask(image: NDArray[np.uint8], mask: NDArray[np.bool_], stem: Path, config: PackConfig) -> None:

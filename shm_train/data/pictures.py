@@ -42,7 +42,11 @@ def read_plane_at(path: Path, size: tuple[int, int]) -> NDArray[np.float32]:
     Raises:
         MediaError: as `read_plane`.
     """
-    plane = read_plane(path)
+    return plane_at(read_plane(path), size)
+
+
+def plane_at(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
+    """(H, W) uint8 -> float32 in 0..1, resized to `size` (height, width)."""
     method = cv2.INTER_AREA if plane.shape[1] > size[1] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(plane, size[::-1], interpolation=method), np.float32) / np.float32(255)
 

@@ -49,3 +49,10 @@ def test_label_tars_need_a_place(tmp_path, capsys):
     """Where to unpack them is not guessed."""
     assert data.main(["pack", str(tmp_path), str(tmp_path / "pack"), "--label-tars", "a.tar"]) == 1
     assert "without --labels" in capsys.readouterr().err
+
+
+def test_a_pack_is_put_into_shards(pack, tmp_path, capsys):
+    """Small as it is, one; training reads it as it reads the pack."""
+    assert data.main(["shard", str(pack.folder), str(tmp_path / "shards")]) == 0
+    assert capsys.readouterr().out.startswith("1 shards")
+    assert Pack(tmp_path / "shards").samples == pack.samples

@@ -7,6 +7,7 @@ import pytest
 
 from shm_train.data.check import check
 from shm_train.data.layout import find_jobs
+from shm_train.data.pack import PackConfig, pack
 from tests.train.data.folders import ALPHA, MASK, cut_out, picture, write
 
 
@@ -60,6 +61,16 @@ def test_a_broken_label_is_found(tmp_path):
     assert checked(tmp_path / "data", tmp_path / "labels") == []
     (tmp_path / "labels/s/beach.matte.webp").write_bytes(b"RIFF")
     assert [key for key, _ in checked(tmp_path / "data", tmp_path / "labels")] == ["s-beach"]
+
+
+def test_a_label_of_another_picture_is_found(tmp_path):
+    """By its proportions; a smaller one of the same is fine. Packing rejects it with the same words."""
+    write(tmp_path / "data/people/s/beach.jpg", picture(0))
+    write(tmp_path / "labels/s/beach.matte.webp", ALPHA[:60])
+    reason = "label of 96x60 px for a picture of 96x96: is it of another one?"
+    assert checked(tmp_path / "data", tmp_path / "labels") == [("s-beach", reason)]
+    jobs = find_jobs([tmp_path / "data"], tmp_path / "labels", 1).jobs
+    assert pack(jobs, tmp_path / "pack", PackConfig(), 0, lambda count: None) == {"s-beach": reason}
 
 
 def person(*, held_out):
