@@ -47,7 +47,10 @@ def cluster(address: str | None) -> Iterator[None]:
     """Ray for a while: that of a cluster, or one of this machine's own.
 
     Args:
-        address: of a cluster, such as "auto" or "ray://head:10001"; None is what RAY_ADDRESS says, or this machine.
+        address: of a cluster, such as "auto" or "head:6379"; None is what RAY_ADDRESS says, or this machine.
+
+    Raises:
+        BackendError: Ray does not start, or is not there.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # Ray gives its workers the lowest but four of priorities: where anything else runs, they would hardly.
@@ -55,7 +58,13 @@ def cluster(address: str | None) -> Iterator[None]:
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     local = {"num_cpus": thread_count(None), "include_dashboard": False} if address == "local" else {}
     # Workers' words would mix with the summary on standard output; failures come back as exceptions.
-    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BackendError(
+            f"can't start or reach Ray at {address!r}: {_last_line(error)}; check the address, and the token if the "
+            "cluster wants one (RAY_AUTH_MODE=token)"
+        ) from error
     try:
         yield
     finally:
@@ -166,4 +175,8 @@ def _cause(error: BaseException) -> MatteError:
         if isinstance(inner, MatteError):
             return inner
         inner = getattr(inner, "cause", None) or inner.__cause__
-    return BackendError(f"Ray failed: {str(error).strip().splitlines()[-1]}; start it again to go on from here")
+    return BackendError(f"Ray failed: {_last_line(error)}; start it again to go on from here")
+
+
+def _last_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]

@@ -7,6 +7,7 @@ import importlib
 import json
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NoReturn
 
@@ -40,7 +41,7 @@ def matte_catalogue(args: argparse.Namespace, recipe: Recipe, usage_error: Calla
         items = list_items(args.inputs, args.output, settings.suffix)
     except SpecError as error:
         usage_error(str(error))
-    with cluster(args.ray_address):
+    with redirect_stdout(sys.stderr), cluster(args.ray_address):  # Ray prints to both what it has to say
         summary = run_catalogue(items, settings, overwrite=args.overwrite, progress=Progress(len(items), sys.stderr))
     print(json.dumps(asdict(summary)))
     if not summary.failed:

@@ -57,9 +57,14 @@ def _export(wanted: ExportSpec, triton: Path | None) -> int:
         reason = "no GPU" if engine.gpu is None else f"not for {engine.gpu}"
         unproven = f" (engine built, not run: {reason})"
     print(f"PASSED{unproven}: {exported.report}")
-    for model in () if triton is None else write_repository(wanted.out / wanted.files()["joined"], triton):
-        print(f"{model.folder}, version {model.version}")
+    if triton is not None:
+        _add_to_repository(wanted, triton)
     return 0
+
+
+def _add_to_repository(wanted: ExportSpec, repository: Path) -> None:
+    for model in write_repository(wanted.out / wanted.files()["joined"], repository):
+        print(f"{model.folder}, version {model.version}")
 
 
 def _require_extra() -> None:

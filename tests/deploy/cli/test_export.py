@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from shm_deploy.artifacts import PACKAGED_MODEL
-from shm_deploy.cli.export import _build_spec, _parser, _ProgressLines, main
+from shm_deploy.cli.export import _add_to_repository, _build_spec, _parser, _ProgressLines, main
 from shm_deploy.errors import SpecError
 from shm_deploy.export.engine import DEFAULT_PROFILE, BuildSpec
 from shm_deploy.export.progress import Progress
+from shm_deploy.export.wanted import ExportSpec
 
 
 def _parsed(*arguments: str) -> BuildSpec | None:
@@ -116,11 +117,10 @@ def test_a_terminal_sees_the_running_stage() -> None:
     assert stream.getvalue().endswith("\n")
 
 
-@pytest.mark.slow
-def test_export_adds_the_graph_to_a_repository_of_triton(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The file that was exported, and its name on standard output."""
-    out, repository = tmp_path / "engines", tmp_path / "repository"
-    where = ["--ckpt", str(PACKAGED_MODEL.with_suffix(".pt")), "--out", str(out), "--triton", str(repository)]
-    assert main([*where, "--flavour", "none", "--images-edge", "128"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == f"{repository / 'shm_onnx'}, version 1"
-    assert (repository / "shm_onnx" / "1" / "model.onnx").read_bytes() == (out / "shm.onnx").read_bytes()
+def test_export_goes_to_a_repository_of_triton_by_its_name(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The folder and the version are on standard output; the packaged model stands for what was exported."""
+    args = _parser().parse_args(["--ckpt", "e2e.pt", "--flavour", "none", "--triton", str(tmp_path)])
+    wanted = ExportSpec(checkpoint=args.ckpt, out=PACKAGED_MODEL.parent, name=PACKAGED_MODEL.stem)
+    _add_to_repository(wanted, args.triton)
+    assert capsys.readouterr().out == f"{tmp_path / 'shm-live_onnx'}, version 1\n"
+    assert (tmp_path / "shm-live_onnx" / "1" / "model.onnx").read_bytes() == PACKAGED_MODEL.read_bytes()
