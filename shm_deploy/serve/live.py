@@ -9,19 +9,20 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from shm_deploy.errors import MatteError
 from shm_deploy.serve.access import chosen_subprotocol
 from shm_deploy.serve.bodies import Upload
-from shm_deploy.serve.making import Order
+from shm_deploy.serve.making import Answer, Order
 from shm_deploy.serve.problems import Problem, problem_of
 from shm_deploy.serve.service import Service
 
 SUBPROTOCOL = "shm.live.v1"
-NORMAL, GOING_AWAY, UNSUPPORTED, TOO_BIG = 1000, 1001, 1003, 1009  # RFC 6455, 7.4.1
+GOING_AWAY, UNSUPPORTED = 1001, 1003  # RFC 6455, 7.4.1
+IN_WORK = 2  # frames of one client
 
 
 async def run_live(socket: WebSocket, service: Service, order: Order) -> None:
     """Answer frames until the client leaves, falls silent, or the service stops.
 
-    A frame is answered before the next one is read: a client that sends faster than it is answered waits in TCP.
-    A frame that gets no matte is answered by its problem, as text.
+    While one frame is in the network the next may be decoded; a client that sends faster than it is answered waits in
+    TCP. A frame that gets no matte is answered by its problem, as text.
     """
     try:
         order.check(Upload(image=b""))
@@ -37,17 +38,34 @@ async def run_live(socket: WebSocket, service: Service, order: Order) -> None:
 
 
 async def _answer_frames(socket: WebSocket, service: Service, order: Order) -> None:
-    while True:
-        frame = await _next_frame(socket, service)
-        if frame is None:
-            return
+    room = asyncio.Semaphore(IN_WORK)
+    answers: asyncio.Queue[asyncio.Task[Answer] | None] = asyncio.Queue()
+    async with asyncio.TaskGroup() as group:  # a bug in either ends both
+        group.create_task(_send_answers(socket, service, answers, room))
+        await room.acquire()
+        while (frame := await _next_frame(socket, service)) is not None:
+            answers.put_nowait(asyncio.create_task(service.answer_frame(frame, order)))
+            await room.acquire()
+        answers.put_nowait(None)
+
+
+async def _send_answers(
+    socket: WebSocket,
+    service: Service,
+    answers: asyncio.Queue[asyncio.Task[Answer] | None],
+    room: asyncio.Semaphore,
+) -> None:
+    """Send each answer in its turn, until None."""
+    while (answer := await answers.get()) is not None:
         try:
-            answer = await service.answer_frame(frame, order)
+            await socket.send_bytes((await answer).data)
+            service.meters.frames.inc()
         except Problem as problem:
             await socket.send_json(problem.body())
-            continue
-        await socket.send_bytes(answer.data)
-        service.meters.frames.inc()
+        except WebSocketDisconnect:
+            pass  # whoever reads the frames is told as well
+        finally:
+            room.release()
 
 
 async def _next_frame(socket: WebSocket, service: Service) -> bytes | None:

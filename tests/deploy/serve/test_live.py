@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import threading
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from numpy.typing import NDArray
 from PIL import Image
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
+from shm_deploy.backends import Mattes
 from shm_deploy.serve.settings import Limits
+from tests.deploy.fakes import FakeBackend
 from tests.deploy.media import zoo
 from tests.deploy.serve.conftest import Serve
 
@@ -29,6 +33,55 @@ def test_each_frame_is_answered_in_order(client: TestClient) -> None:
             alpha = np.asarray(Image.open(io.BytesIO(socket.receive_bytes())))
             assert alpha.shape == (24, 32)
             assert np.all(alpha == red)
+
+
+class Uneven(FakeBackend):
+    """The brighter a frame, the sooner it is done."""
+
+    def run(self, frames: NDArray[np.uint8]) -> Mattes:
+        threading.Event().wait((255 - int(frames.max())) / 1000)
+        return super().run(frames)
+
+
+def test_answers_keep_the_order_of_their_frames(serve: Serve) -> None:
+    """Two are in work at a time, and the second may be done first."""
+    client = serve(backend=Uneven())
+    with client.websocket_connect("ws://localhost/v1/live") as socket:
+        for red in (5, 255, 100, 254):
+            socket.send_bytes(flat(red))
+        answers = [np.asarray(Image.open(io.BytesIO(socket.receive_bytes()))).max() for _ in range(4)]
+    assert answers == [5, 255, 100, 254]
+
+
+class Buggy(FakeBackend):
+    """Has a bug."""
+
+    def run(self, frames: NDArray[np.uint8]) -> Mattes:
+        raise ZeroDivisionError
+
+
+def test_bug_ends_the_stream_and_frees_its_place(serve: Serve) -> None:
+    """Nobody waits for ever for an answer that will not come."""
+    client = serve(Limits(num_live=1), backend=Buggy())
+
+    def stream() -> None:
+        with client.websocket_connect("ws://localhost/v1/live") as socket:
+            socket.send_bytes(flat(1))
+            socket.receive_bytes()
+
+    for _ in range(2):
+        with pytest.raises(ExceptionGroup, match="unhandled"):
+            stream()
+
+
+def test_leaving_with_frames_in_work_frees_the_place(serve: Serve) -> None:
+    """Nothing is left behind, and nothing fails."""
+    client = serve(Limits(num_live=1), backend=Uneven())
+    for _ in range(3):
+        with client.websocket_connect("ws://localhost/v1/live") as socket:
+            socket.send_bytes(flat(200))
+            socket.send_bytes(flat(200))
+    assert "shm_live_sockets 0.0" in client.get("/metrics").text
 
 
 def test_options_are_those_of_a_single_matte(client: TestClient) -> None:
