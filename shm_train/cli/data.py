@@ -158,7 +158,12 @@ def _pack(args: argparse.Namespace) -> None:
 def _label(args: argparse.Namespace) -> None:
     photographs = find_photographs(args.data, args.person_masks)
     if args.sources is not None:
+        known = {photograph.source for photograph in photographs}
+        if unknown := sorted(set(args.sources) - known):
+            raise SpecError(f"got the sources {', '.join(unknown)}; {args.data} has {', '.join(sorted(known))}")
         photographs = [photograph for photograph in photographs if photograph.source in args.sources]
+    if args.teachers is None and not args.out.is_dir():
+        raise SpecError(f"there is no folder {args.out} of labels to judge; give --teachers to make one")
     rejected: dict[str, str] = {}
     if args.teachers is not None:
         config = LabelConfig(

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,7 @@ def label(
 
     Raises:
         SpecError: the folder's labels were made in another way, or a teacher gives no alpha.
+        MediaError: a label can't be written.
     """
     makers = _makers(config)
     _keep_settings(folder, config)
@@ -76,15 +78,15 @@ def label(
         stem = folder / photograph.source / photograph.picture.stem
         files = {stem.with_name(stem.name + ending): make for ending, make in makers.items()}
         missing = {path: make for path, make in files.items() if not path.is_file()}
-        try:
-            image = _read_shrunk(photograph.picture, config.longest_side) if missing else None
-            for path, make in missing.items():
-                assert image is not None
-                plane = make(photograph, image)
-                if plane is not None:
-                    write_whole(path, np.round(plane * 255).astype(np.uint8))
-        except MediaError as error:
-            unreadable[photograph.key] = str(error)
+        read = cache(partial(_read_shrunk, photograph.picture, config.longest_side))
+        for path, make in missing.items():
+            try:
+                plane = make(photograph, read())
+            except MediaError as error:
+                unreadable[photograph.key] = str(error)
+                break
+            if plane is not None:
+                write_whole(path, np.round(plane * 255).astype(np.uint8))
         done(count)
     return unreadable
 

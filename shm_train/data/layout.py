@@ -132,7 +132,7 @@ def find_jobs(roots: Sequence[Path], labels: Path | None, frame_step: int) -> Li
 
 
 def find_photographs(root: Path, person_masks: Path | None) -> list[Photograph]:
-    """The photographs of people in image/ and people/, or else those that lie in the folder itself.
+    """The photographs of people in image/ and people/ that have no alpha, or else those that lie in the folder itself.
 
     Args:
         root: laid out as this module says.
@@ -146,7 +146,7 @@ def find_photographs(root: Path, person_masks: Path | None) -> list[Photograph]:
         found = {path.stem: [path] for path in _within(root)}
     if not found:
         raise SpecError(f"{root} has no photographs; wanted are folders image/ or people/, or pictures in it")
-    masks = _masks(root)
+    alphas, masks = _by_name(root / "alpha"), _masks(root)
     people = {} if person_masks is None else _by_name(person_masks)
     return [
         Photograph(
@@ -158,6 +158,7 @@ def find_photographs(root: Path, person_masks: Path | None) -> list[Photograph]:
         )
         for name, paths in found.items()
         for path in paths
+        if name not in alphas
     ]
 
 

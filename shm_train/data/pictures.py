@@ -82,7 +82,8 @@ def write_whole(path: Path, pixels: NDArray[np.uint8], *, quality: int | None = 
         Image.fromarray(pixels).save(part, Image.registered_extensions()[path.suffix], **options)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        if part.is_file():
+            part.unlink()
         raise MediaError(f"can't write {path}: {error.strerror or error}; is the disk full?") from error
 
 

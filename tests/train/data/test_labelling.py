@@ -1,6 +1,7 @@
 """Labelling photographs: resumable, judged, and read by pack."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from shm_deploy.errors import SpecError
+from shm_deploy.errors import MediaError, SpecError
 from shm_train.cli import data
 from shm_train.data.labelling import LabelConfig, label
 from shm_train.data.layout import find_photographs
@@ -192,3 +193,31 @@ def test_large_photographs_are_labelled_small(folder):
     write(folder / "large/a.png", picture(0, side=2 * SIDE))
     label(find_photographs(folder / "large", None), folder / "labels", config, lambda count: None)
     assert read_plane(folder / "labels/large/a.matte.webp").shape == (SIDE, SIDE)
+
+
+def test_photographs_with_true_alphas_are_left_alone(folder):
+    """They need no teacher."""
+    write(folder / "data/image/web/known.jpg", picture(5))
+    write(folder / "data/alpha/web/known.png", ALPHA)
+    assert "web-known" not in {photograph.key for photograph in find_photographs(folder / "data", None)}
+
+
+def test_a_full_disk_ends_the_run(folder):
+    """It is no fault of the photographs."""
+    (folder / "labels").mkdir()
+    for source in ("web", "shop"):
+        (folder / "labels" / source).write_text("in the way of a folder")
+    config = LabelConfig(teachers=(f"{folder}/mine.py:draw",))
+    with pytest.raises(MediaError, match="can't write"):
+        label(find_photographs(folder / "data", None), folder / "labels", config, lambda count: None)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [(["--sources", "wed"], "got the sources wed; .* has shop, web"), ([], "no folder .* of labels to judge")],
+    ids=["source", "nothing to judge"],
+)
+def test_slips_end_with_one_line(folder, capsys, more, message):
+    """What is there is said."""
+    assert data.main(["label", str(folder / "data"), str(folder / "nowhere"), *more]) == 1
+    assert re.search(message, capsys.readouterr().err)
