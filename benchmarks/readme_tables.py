@@ -17,7 +17,7 @@ from benchmarks.results_file import RESULTS, read_result
 from shm_deploy.errors import ArtifactError, CheckFailed, MatteError
 
 PROJECT = Path(__file__).parents[1]
-DOCUMENTS = (PROJECT / "README.md", PROJECT / "docs" / "model-card.md")
+DOCUMENTS = (PROJECT / "README.md", PROJECT / "docs" / "model-card.md", PROJECT / "docs" / "service.md")
 MARKED = re.compile(r"(<!-- results: (?P<name>\w+) -->\n).*?(<!-- /results -->)", re.DOTALL)
 
 SET_HEADINGS = {
@@ -250,6 +250,41 @@ def loader_table(record: Record) -> str:
     )
 
 
+def service_table(record: Record) -> str:
+    """What the service adds to `Matter`, and how it bears a load."""
+    rows = [
+        [
+            row["size"].replace("x", "×"),
+            f"{row['matter_ms']['p50']:.1f} ms",
+            f"{row['request_ms']['p50']:.1f} / {row['request_ms']['p99']:.1f} ms",
+            f"{row['times_matter']:.2f}",
+            f"{busy['requests_per_second']:.1f}",
+        ]
+        for row, busy in zip(record["overhead"], record["throughput"], strict=True)
+    ]
+    live, memory, crowd, stop = (record[name] for name in ("live", "memory", "crowd", "sigterm"))
+    batches = [f"{row['times_as_fast']:.2f} ({row['backend']}, {row['size']})" for row in record["batch"]]
+    alone = live["matter_alone_per_second"]
+    notes = [
+        f"Live, {live['size'].replace('x', '×')}: {live['frames_per_second']:.1f} frames/s round the WebSocket, "
+        f"between two measurements of `Matter` alone at {alone[0]:.1f} and {alone[1]:.1f}.",
+        f"Resident after {memory['resident'][-1]['requests']} requests of {len(memory['sizes'])} sizes: "
+        f"{memory['resident'][-1]['resident_mib']:.0f} MiB, {memory['growth_after_first_tenth_mib']:+.1f} MiB "
+        "since the first tenth of them.",
+        f"{crowd['clients']} clients against {crowd['queue']} places: {_count(crowd['statuses'])}.",
+        f"SIGTERM under load: {stop['service']['accepted']} accepted, {stop['service']['answered']} answered, "
+        f"{stop['service']['lost']} lost.",
+        f"A batch of {record['batch'][0]['frames']} is as fast as its frames one by one, times {', '.join(batches)}.",
+    ]
+    heading = ["picture", "`Matter`", "request, p50 / p99", "times `Matter`", "requests/s, 4 clients"]
+    load = f"{record['threads']} threads, load average {record['environment']['load_average']:.1f}. {_origin(record)}"
+    return "\n".join([_table(heading, rows), "", *(f"- {note}" for note in notes), "", load])
+
+
+def _count(statuses: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} × {status}" for status, number in sorted(statuses.items()))
+
+
 TABLES: dict[str, Callable[[Record], str]] = {
     "speed": speed_table,
     "cold_start": cold_start_table,
@@ -257,6 +292,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "gpu": gpu_table,
     "peers": peers_table,
     "loader": loader_table,
+    "service": service_table,
 }
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.readme_tables import main, parity_table, peers_table, with_tables
+from benchmarks.readme_tables import main, parity_table, peers_table, service_table, with_tables
 from shm_deploy.errors import ArtifactError
 
 ENVIRONMENT = {"commit": "0123456789", "dirty": False, "num_cpus": 2, "created": "2026-11-22T10:00:00+00:00"}
@@ -151,3 +151,30 @@ def test_peers_stand_beside_ours_and_by_source():
     ]
     assert "| ccp | 7 | 4.3 / 0.960 / 0.900 | 4.3 / 0.940 / 0.900 | 0.70 / 1.00 / – |" in text
     assert "How. Model abababababab. a processor, 2 CPUs, commit 0123456, 2026-11-22." in text
+
+
+def test_service_table_has_the_load_beside_the_latency():
+    """One row for each size, then what became of the crowd and of the stop."""
+    ms = {"p50": 60.04, "p99": 90.0}
+    record = {
+        "device": "a processor",
+        "environment": {**ENVIRONMENT, "load_average": 1.25},
+        "threads": 2,
+        "overhead": [{"size": "640x480", "matter_ms": {"p50": 50.0}, "request_ms": ms, "times_matter": 1.2}],
+        "throughput": [{"requests_per_second": 17.26}],
+        "live": {"size": "640x480", "frames_per_second": 20.5, "matter_alone_per_second": [21.0, 20.0]},
+        "memory": {
+            "sizes": ["64x96", "128x128"],
+            "resident": [{"requests": 10, "resident_mib": 200.0}, {"requests": 100, "resident_mib": 201.7}],
+            "growth_after_first_tenth_mib": 1.5,
+        },
+        "crowd": {"clients": 64, "queue": 16, "statuses": {"503": 46, "200": 18}},
+        "sigterm": {"service": {"accepted": 54, "answered": 54, "lost": 0}},
+        "batch": [{"frames": 4, "times_as_fast": 0.826, "backend": "tiles", "size": "320x240"}],
+    }
+    text = service_table(record)
+    assert "| 640×480 | 50.0 ms | 60.0 / 90.0 ms | 1.20 | 17.3 |" in text
+    assert "64 clients against 16 places: 18 × 200, 46 × 503." in text
+    assert "54 accepted, 54 answered, 0 lost" in text
+    assert "100 requests of 2 sizes: 202 MiB, +1.5 MiB" in text
+    assert "0.83 (tiles, 320x240)" in text
