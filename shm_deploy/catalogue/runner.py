@@ -16,17 +16,15 @@ import ray.exceptions
 
 from shm_deploy.backends.devices import thread_count
 from shm_deploy.catalogue.chunks import Chunk
-from shm_deploy.catalogue.manifest import NAME, Opened, book_uri, merge_books, open_manifest
+from shm_deploy.catalogue.crew import Crew, crew_of, plan_chunks
+from shm_deploy.catalogue.failures import last_line, own_error
+from shm_deploy.catalogue.manifest import NAME, merge_books, open_manifest
 from shm_deploy.catalogue.records import Item
 from shm_deploy.catalogue.settings import Settings
 from shm_deploy.catalogue.storage import join
 from shm_deploy.catalogue.worker import Worker, row_of
-from shm_deploy.errors import BackendError, MatteError, SpecError
+from shm_deploy.errors import BackendError
 from shm_deploy.media.progress import Progress
-
-CHUNK = 64  # pictures at most: what a worker does between two words with Ray
-CHUNKS_PER_LANE = 8  # at least, where there are pictures enough, so that all end at about the same time
-MAX_LANES = 16  # threads that prepare pictures for one GPU; Python has no use for more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +60,7 @@ def cluster(address: str | None) -> Iterator[None]:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
     except (OSError, RuntimeError, ValueError) as error:
         raise BackendError(
-            f"can't start or reach Ray at {address!r}: {_last_line(error)}; check the address, and the token if the "
+            f"can't start or reach Ray at {address!r}: {last_line(error)}; check the address, and the token if the "
             "cluster wants one (RAY_AUTH_MODE=token)"
         ) from error
     try:
@@ -89,13 +87,13 @@ def run_catalogue(items: list[Item], settings: Settings, *, overwrite: bool, pro
     """
     start = time.perf_counter()
     opened = open_manifest(settings.output, items, settings.fingerprint(), overwrite=overwrite)
-    crew = _crew(settings)
+    crew = crew_of(ray.cluster_resources(), settings)
     for _ in range(opened.num_kept):
         progress.step()
     written = failed = 0
     begins, ends = [], []
     try:
-        for row in _stream(opened, settings, crew):
+        for row in _stream(plan_chunks(opened, settings.output, crew), settings, crew):
             written += row["done"]
             failed += row["failed"]
             begins.append(row["begin"])
@@ -116,33 +114,8 @@ def run_catalogue(items: list[Item], settings: Settings, *, overwrite: bool, pro
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Crew:
-    """How many workers a cluster holds, and what each of them has."""
-
-    num_workers: int
-    threads: int  # of the engine
-    lanes: int  # chunks that a worker has in hand at once
-    resources: dict[str, float]  # in Ray's words
-
-
-def _crew(settings: Settings) -> _Crew:
-    resources = ray.cluster_resources()
-    num_cpus, num_gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
-    if settings.device == "cuda" and num_gpus == 0:
-        raise SpecError("got device 'cuda' on a Ray cluster that has no GPU; wanted one with some, or device 'cpu'")
-    if settings.device != "cpu" and num_gpus > 0:
-        lanes = settings.threads or max(1, min(MAX_LANES, num_cpus // num_gpus))
-        return _Crew(num_workers=num_gpus, threads=1, lanes=lanes, resources={"num_gpus": 1, "num_cpus": lanes})
-    threads = settings.threads or 1
-    if num_cpus < threads:
-        raise SpecError(f"got {threads} threads for a worker, the Ray cluster has {num_cpus} CPUs: wanted no more")
-    return _Crew(num_workers=num_cpus // threads, threads=threads, lanes=1, resources={"num_cpus": threads})
-
-
-def _stream(opened: Opened, settings: Settings, crew: _Crew) -> Iterator[dict[str, Any]]:
+def _stream(chunks: list[Chunk], settings: Settings, crew: Crew) -> Iterator[dict[str, Any]]:
     """The rows of `Worker`, as they come."""
-    chunks = _chunks(opened, settings.output, crew)
     if not chunks:
         return
     ray.data.DataContext.get_current().enable_progress_bars = False
@@ -159,24 +132,4 @@ def _stream(opened: Opened, settings: Settings, crew: _Crew) -> Iterator[dict[st
     try:
         yield from rows.iter_rows()
     except ray.exceptions.RayError as error:
-        raise _cause(error) from error
-
-
-def _chunks(opened: Opened, output: str, crew: _Crew) -> list[Chunk]:
-    size = max(1, min(CHUNK, len(opened.todo) // (crew.num_workers * crew.lanes * CHUNKS_PER_LANE)))
-    parts = [opened.todo[start : start + size] for start in range(0, len(opened.todo), size)]
-    return [Chunk(book=book_uri(output, opened.run, index), items=part) for index, part in enumerate(parts)]
-
-
-def _cause(error: BaseException) -> MatteError:
-    """The library's own error that ended a worker, or else a BackendError with Ray's words."""
-    inner: BaseException | None = error
-    while inner is not None:
-        if isinstance(inner, MatteError):
-            return inner
-        inner = getattr(inner, "cause", None) or inner.__cause__
-    return BackendError(f"Ray failed: {_last_line(error)}; start it again to go on from here")
-
-
-def _last_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        raise own_error(error) from error

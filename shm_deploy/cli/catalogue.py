@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib
+import importlib.util
 import json
 import sys
 from collections.abc import Callable
@@ -23,7 +23,6 @@ def matte_catalogue(args: argparse.Namespace, recipe: Recipe, usage_error: Calla
     """Run the catalogue that `args` (of `shm-matte`) describes; returns the exit code."""
     _require_extra()
     from shm_deploy.catalogue.listing import absolute, list_items
-    from shm_deploy.catalogue.runner import cluster, run_catalogue
     from shm_deploy.catalogue.settings import Settings
     from shm_deploy.media.progress import Progress
 
@@ -41,6 +40,8 @@ def matte_catalogue(args: argparse.Namespace, recipe: Recipe, usage_error: Calla
         items = list_items(args.inputs, args.output, settings.suffix)
     except SpecError as error:
         usage_error(str(error))
+    from shm_deploy.catalogue.runner import cluster, run_catalogue  # imports Ray, which takes seconds
+
     with redirect_stdout(sys.stderr), cluster(args.ray_address):  # Ray prints to both what it has to say
         summary = run_catalogue(items, settings, overwrite=args.overwrite, progress=Progress(len(items), sys.stderr))
     print(json.dumps(asdict(summary)))
@@ -60,11 +61,6 @@ def _product(recipe: Recipe) -> OfAlpha:
 
 
 def _require_extra() -> None:
-    for module in ("ray.data", "pyarrow", "fsspec"):
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            raise BackendUnavailable(
-                f"--runner ray needs {module}, which does not import ({error}): "
-                "pip install 'semantic-human-matting[ray]'"
-            ) from error
+    missing = [module for module in ("ray", "pyarrow", "fsspec") if importlib.util.find_spec(module) is None]
+    if missing:
+        raise BackendUnavailable(f"--runner ray needs {', '.join(missing)}: pip install 'semantic-human-matting[ray]'")

@@ -139,6 +139,8 @@ def _format(args: argparse.Namespace) -> ImageFormat:
     asked = format_of_suffix(f".{args.format}") if args.format else None
     if args.runner == "ray":
         return asked or PNG
+    if args.ray_address is not None:
+        raise SpecError("got --ray-address without --runner ray: give both, or none")
     streams = STREAM in (*args.inputs, args.output)
     several = writes_folder(args.inputs, Path(args.output))
     if streams and several:

@@ -9,7 +9,20 @@ import pytest
 
 import shm_deploy
 
-HEAVY = ("torch", "tensorrt", "tensorrt_rtx", "cv2", "onnxruntime", "openvino", "av", "PIL", "fastapi", "numpy")
+HEAVY = (
+    "torch",
+    "tensorrt",
+    "tensorrt_rtx",
+    "cv2",
+    "onnxruntime",
+    "openvino",
+    "av",
+    "PIL",
+    "fastapi",
+    "numpy",
+    "ray",
+    "pyarrow",
+)
 
 
 @pytest.mark.parametrize("name", shm_deploy.__all__)
