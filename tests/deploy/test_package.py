@@ -19,9 +19,9 @@ HEAVY = (
     "av",
     "PIL",
     "fastapi",
-    "numpy",
     "ray",
     "pyarrow",
+    "numpy",
 )
 
 
