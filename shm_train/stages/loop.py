@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -114,12 +114,8 @@ def train(
         TrainingDiverged: a loss or gradient is not finite. In each case the last good checkpoint stays.
     """
     config = stage.config
-    with join_processes(machine.device) as processes, interrupts() as signals:
-        if config.data.batch_size % (processes.count * config.accumulate):
-            raise SpecError(
-                f"got batches of {config.data.batch_size} for {processes.count} processes of {config.accumulate} "
-                "parts; a multiple of both is wanted: change data.batch_size"
-            )
+    with join_processes(machine.device) as processes, interrupts() as signals, _clear_ends():
+        _check_shares(config, processes)
         training_set = ComposedDataset(pack, config.data, held_out=False, num_patches=stage.num_patches)
         held_out = ComposedDataset(pack, config.data, held_out=True)
         _make_folder(folder)
@@ -131,7 +127,7 @@ def train(
         began = time.perf_counter() - run.seconds
         stop, progress = processes.agree(False, budget.progress(run.step, run.seconds))
         while progress < 1 and not stop:
-            batch = _next(batches)
+            batch = next(batches)
             losses, norm = _step(stage, run, objective, batch, progress, training_set, folder, processes)
             run.seconds = time.perf_counter() - began
             stop, progress = processes.agree(bool(signals), budget.progress(run.step, run.seconds))
@@ -149,6 +145,20 @@ def train(
             board.close()
     if signals:
         logger.info("stopped by signal %d at step %d; the same command goes on", signals[0], run.step)
+
+
+def _check_shares(config: RunConfig, processes: Processes) -> None:
+    each, rest = divmod(config.data.batch_size, processes.count * config.accumulate)
+    if rest or not each:
+        raise SpecError(
+            f"got batches of {config.data.batch_size} for {processes.count} processes of {config.accumulate} parts; "
+            "a multiple of both is wanted: change data.batch_size"
+        )
+    if each == 1 and not config.freeze_norms:
+        raise SpecError(
+            "got one example at a time, which batch norms can't learn from; give a larger data.batch_size, fewer parts "
+            "(accumulate), or freeze_norms=True"
+        )
 
 
 def _start(stage: Stage, network: SemanticHumanMatting, pack: Pack, folder: Path, processes: Processes) -> Run:
@@ -241,15 +251,19 @@ def _parts(batch: dict[str, Tensor], count: int) -> Iterator[dict[str, Tensor]]:
         yield {name: tensor[start : start + size] for name, tensor in batch.items()}
 
 
-def _next(batches: Iterator[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The next batch, or a clear end: PyTorch wraps what a worker raised into its traceback."""
+@contextmanager
+def _clear_ends() -> Iterator[None]:
+    """Say plainly what PyTorch's loader wraps into tracebacks, or raises wherever it interrupts this process."""
     try:
-        return next(batches)
+        yield
     except MatteError as error:
-        raise type(error)(str(error).strip().splitlines()[-1].partition("Error: ")[2] or str(error)) from error
-    except RuntimeError as error:  # what the loader says of workers that were killed
+        *_, last = str(error).strip().splitlines()  # of a worker's traceback, or the message itself
+        raise type(error)(last.removeprefix(f"{type(error).__module__}.{type(error).__name__}: ")) from error
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
         raise LoaderFailed(
-            f"{str(error).splitlines()[0]}; was it killed for memory? The same command goes on from the last "
+            f"{str(error).splitlines()[0].strip()} Was it for memory? The same command goes on from the last "
             "checkpoint; try fewer --workers"
         ) from error
 

@@ -1,6 +1,7 @@
-"""ImageNet files as people have them: torchvision's ResNet-50 and VGG-16-BN, EfficientNet-Lite0."""
+"""ImageNet files as people have them: torchvision's and timm's ResNet-50 and VGG-16-BN, EfficientNet-Lite0."""
 
 import itertools
+import json
 
 import pytest
 import torch
@@ -92,6 +93,46 @@ def efficientnet_lite0():
     return weights | {"_fc.weight": tensor(1000, 1280), "_fc.bias": tensor(1000)}
 
 
+def timm_lite0():
+    """timm's names of the same network."""
+    weights = {"conv_stem.weight": tensor(32, 3, 3, 3), **batch_norm("bn1", 32)}
+    num_in = 32
+    for stage, (kernel, expansion, width, repeats) in enumerate([
+        (3, 1, 16, 1), (3, 6, 24, 2), (5, 6, 40, 2), (3, 6, 80, 3), (5, 6, 112, 3), (5, 6, 192, 4), (3, 6, 320, 1),
+    ]):  # fmt: skip
+        for block in range(repeats):
+            name, hidden = f"blocks.{stage}.{block}", num_in * expansion
+            if expansion > 1:
+                layers = [
+                    ("conv_pw", hidden, num_in, 1),
+                    ("conv_dw", hidden, 1, kernel),
+                    ("conv_pwl", width, hidden, 1),
+                ]
+            else:
+                layers = [("conv_dw", hidden, 1, kernel), ("conv_pw", width, hidden, 1)]
+            for number, (layer, num_out, each, side) in enumerate(layers, start=1):
+                weights[f"{name}.{layer}.weight"] = tensor(num_out, each, side, side)
+                weights |= batch_norm(f"{name}.bn{number}", num_out)
+            num_in = width
+    weights |= {"conv_head.weight": tensor(1280, 320, 1, 1), **batch_norm("bn2", 1280)}
+    return weights | {"classifier.weight": tensor(1000, 1280), "classifier.bias": tensor(1000)}
+
+
+def as_safetensors(weights, path):
+    """The format by its specification: header length, JSON header, bytes."""
+    header, data = {"__metadata__": {"format": "pt"}}, b""
+    names = {torch.float32: "F32", torch.int64: "I64"}
+    for name, value in weights.items():
+        raw = value.numpy().tobytes()
+        header[name] = {
+            "dtype": names[value.dtype], "shape": list(value.shape), "data_offsets": [len(data), len(data) + len(raw)]
+        }  # fmt: skip
+        data += raw
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    return path
+
+
 def saved(weights, folder):
     path = folder / "weights.pth"
     torch.save(weights, path)
@@ -127,6 +168,46 @@ def test_efficientnet_becomes_the_live_tnet(live, tmp_path):
     assert torch.equal(encoder.stages[4][0].depthwise[0].weight, weights["_blocks.8._depthwise_conv.weight"])
     assert torch.equal(encoder.stages[5][0].depthwise[1].weight, weights["_blocks.11._depthwise_conv.weight"])
     assert torch.equal(encoder.stages[6][0].project[1].running_var, weights["_blocks.15._bn2.running_var"])
+
+
+def test_timms_efficientnet_becomes_the_live_tnet(live, tmp_path):
+    """The first stage's conv_pw is its projection, the others' their expansion; the stride comes after a padding."""
+    weights = timm_lite0()
+    path = as_safetensors(weights, tmp_path / "model.safetensors")
+    assert load_encoder(live, path) == "tnet.encoder"
+    encoder = live.tnet.encoder
+    assert torch.equal(encoder.stem[1].weight, weights["conv_stem.weight"])
+    assert torch.equal(encoder.stages[0][0].project[0].weight, weights["blocks.0.0.conv_pw.weight"])
+    assert torch.equal(encoder.stages[1][0].depthwise[1].weight, weights["blocks.1.0.conv_dw.weight"])
+    assert torch.equal(encoder.stages[4][1].expand[0].weight, weights["blocks.4.1.conv_pw.weight"])
+    assert torch.equal(encoder.stages[6][0].project[1].running_var, weights["blocks.6.0.bn3.running_var"])
+
+
+def test_files_from_before_batches_were_counted_are_taken(paper, tmp_path):
+    """torchvision's vgg16_bn-6c64b313.pth and resnet50-19c8e357.pth have no num_batches_tracked."""
+    for weights in (vgg16_bn(), resnet50()):
+        old = {name: value for name, value in weights.items() if not name.endswith("num_batches_tracked")}
+        load_encoder(paper, saved({"state_dict": old}, tmp_path))
+    assert paper.mnet.encoder.features[1].num_batches_tracked == 0
+
+
+def test_vgg16_fits_an_mnet_of_four_channels(tmp_path):
+    """Deep Image Matting's, with one silent channel."""
+    dim = SemanticHumanMatting(PaperConfig(method="dim"))
+    weights = vgg16_bn()
+    assert load_encoder(dim, saved(weights, tmp_path)) == "mnet.encoder"
+    first = dim.mnet.mnet.encoder.features[0].weight
+    assert torch.equal(first[:, :3], weights["features.0.weight"])
+    assert first.shape[1] == 4
+    assert not first[:, 3].any()
+
+
+def test_a_truncated_safetensors_file_is_refused(live, tmp_path):
+    """By its path."""
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(b"\x05\x00")
+    with pytest.raises(ArtifactError, match=r"cut\.safetensors can't be read"):
+        load_encoder(live, path)
 
 
 def test_a_file_that_lacks_layers_is_refused_by_their_names(paper, tmp_path):

