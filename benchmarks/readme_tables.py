@@ -17,7 +17,12 @@ from benchmarks.results_file import RESULTS, read_result
 from shm_deploy.errors import ArtifactError, CheckFailed, MatteError
 
 PROJECT = Path(__file__).parents[1]
-DOCUMENTS = (PROJECT / "README.md", PROJECT / "docs" / "model-card.md", PROJECT / "docs" / "service.md")
+DOCUMENTS = (
+    PROJECT / "README.md",
+    PROJECT / "docs" / "model-card.md",
+    PROJECT / "docs" / "service.md",
+    PROJECT / "docs" / "training.md",
+)
 MARKED = re.compile(r"(<!-- results: (?P<name>\w+) -->\n).*?(<!-- /results -->)", re.DOTALL)
 
 SET_HEADINGS = {
