@@ -193,7 +193,7 @@ class Matter:
             return Result(alpha=alpha, trust=trust, frame=image)
 
     def stream(
-        self, frames: Iterable[Any], *, bgr: bool = False, latency: Latency = "full"
+        self, frames: Iterable[Any], *, bgr: bool = False, latency: Latency = "full", steady: bool = True
     ) -> Generator[Result, None, None]:
         """Matte frames as they come; reading them, preparing, the network and finishing overlap.
 
@@ -206,6 +206,9 @@ class Matter:
             bgr: arrays come from OpenCV, blue first.
             latency: "full" gives a result for every frame, and reads ahead a few frames at most. "low", for live
                 sources, reads as fast as frames come and drops all but the newest; `Result.num_dropped` counts them.
+            steady: keep the matte from flickering: with "full" latency each result waits for the frame after it, with
+                "low" only earlier frames help. Where nothing moves the network rests. False mattes each frame for
+                itself.
 
         Yields:
             A `Result` per frame, in order, each with its own frame, time stamp and number; a `DeviceResult` for a frame
@@ -214,17 +217,22 @@ class Matter:
         Raises:
             Exception: whatever `frames` or a stage raised, once, after the results before it.
         """
-        return matte_stream(self._engine(), frames, bgr=bgr, latency=latency)
+        return matte_stream(self._engine(), frames, bgr=bgr, latency=latency, steady=steady)
 
     def stream_async(
-        self, frames: AsyncIterable[Any] | Iterable[Any], *, bgr: bool = False, latency: Latency = "full"
+        self,
+        frames: AsyncIterable[Any] | Iterable[Any],
+        *,
+        bgr: bool = False,
+        latency: Latency = "full",
+        steady: bool = True,
     ) -> AsyncGenerator[Result, None]:
         """`stream` for asyncio: `async for result in matter.stream_async(frames)`, without blocking the event loop.
 
         Args:
             frames: as in `stream`, or an asynchronous iterable of them, which is read in the running event loop.
         """
-        return over_asyncio(frames, lambda source: self.stream(source, bgr=bgr, latency=latency))
+        return over_asyncio(frames, lambda source: self.stream(source, bgr=bgr, latency=latency, steady=steady))
 
     def trust(self, image: ImageLike, *, bgr: bool = False) -> Trust:
         """How far the matte of one image can be trusted; `matte` gives both at the price of one."""

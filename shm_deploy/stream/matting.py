@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 from shm_deploy.backends.device_arrays import is_on_gpu
@@ -14,7 +16,9 @@ from shm_deploy.fit import Fit
 from shm_deploy.inputs import as_frames
 from shm_deploy.result import DeviceResult, Result, Timestamp
 from shm_deploy.stream.frames import Frame, Latency
-from shm_deploy.stream.pipeline import close_source, overlap
+from shm_deploy.stream.pipeline import Stage, close_source, overlap
+from shm_deploy.stream.steadying import Moment, reduced, steadied
+from shm_deploy.stream.stillness import Stillness
 from shm_deploy.trust import trust_of
 
 
@@ -37,17 +41,21 @@ class _Job:
     pts: Timestamp | None
     fit: Fit | None = None  # None on a GPU, where nothing is scaled
     input: Any = None  # (1, h, w, 3) for the network
+    view: Any = None  # (h, w, 3), small: where motion is looked for
     mattes: Mattes | DeviceMattes | None = None
+    is_still: bool = False  # nothing moved: the mattes are those of the frame before
 
 
-def matte_stream(engine: Engine, frames: Iterable[Any], *, bgr: bool, latency: Latency) -> Generator[Any, None, None]:
+def matte_stream(
+    engine: Engine, frames: Iterable[Any], *, bgr: bool, latency: Latency, steady: bool
+) -> Generator[Any, None, None]:
     """Matte frames as they come; arguments and results as in `Matter.stream`."""
     if latency not in ("full", "low"):
         raise SpecError(f"got latency {latency!r}; wanted 'full' or 'low'")
-    return _counted(overlap(_numbered(frames), _stages(engine, bgr=bgr, latency=latency), latency))
+    return _counted(overlap(_numbered(frames), _stages(engine, bgr=bgr, latency=latency, steady=steady), latency))
 
 
-def _stages(engine: Engine, *, bgr: bool, latency: Latency) -> list[Callable[[_Job], Any]]:
+def _stages(engine: Engine, *, bgr: bool, latency: Latency, steady: bool) -> list[Stage]:
     def prepare(job: _Job) -> _Job:
         if is_on_gpu(job.frame):
             if bgr:
@@ -57,31 +65,58 @@ def _stages(engine: Engine, *, bgr: bool, latency: Latency) -> list[Callable[[_J
         if len(pixels) != 1:
             raise SpecError(f"got a batch {pixels.shape} in a stream; wanted one frame (H, W, 3) at a time")
         fit = Fit.of(pixels, engine.max_edge)
-        return replace(job, fit=fit, input=fit.forward(pixels))
+        view = reduced(pixels[0]) if steady else None
+        return replace(job, fit=fit, input=fit.forward(pixels), view=view)
 
-    def run(job: _Job) -> _Job:
-        with engine.gate:
-            mattes = engine.on_device(job.frame) if job.fit is None else engine.backend.run(job.input)
-        return replace(job, input=None, mattes=mattes)
-
-    def finish(job: _Job) -> Result | DeviceResult:
-        mattes = job.mattes
-        if job.fit is None:
-            assert isinstance(mattes, DeviceMattes)
-            return DeviceResult(alpha=mattes.alpha, trimap=mattes.trimap, frame=job.frame, pts=job.pts, index=job.index)
-        assert isinstance(mattes, Mattes)
-        return Result(
-            alpha=job.fit.back(mattes.alpha)[0],
-            trust=trust_of(job.fit.crop(mattes.trimap)[0]),
-            frame=job.frame,
-            pts=job.pts,
-            index=job.index,
-        )
+    def run(jobs: Iterator[_Job]) -> Iterator[_Job]:
+        stillness, mattes = Stillness(), None
+        for job in jobs:
+            if job.fit is None:
+                with engine.gate:
+                    yield replace(job, mattes=engine.on_device(job.frame))
+                continue
+            is_still = steady and stillness.holds(job.input[0])
+            if mattes is None or not is_still:
+                with engine.gate:
+                    mattes = engine.backend.run(job.input)
+            yield replace(job, input=None, mattes=mattes, is_still=is_still)
 
     if latency == "low":
         # A frame that is prepared while the network is busy grows old: the newest one is taken when both are free.
-        return [lambda job: run(prepare(job)), finish]
-    return [prepare, run, finish]
+        return [lambda jobs: run(map(prepare, jobs)), partial(_finished, steady=steady, look_ahead=False)]
+    return [partial(map, prepare), run, partial(_finished, steady=steady, look_ahead=True)]
+
+
+def _finished(jobs: Iterator[_Job], *, steady: bool, look_ahead: bool) -> Iterator[Result | DeviceResult]:
+    """Mattes back at the size of their frames, steadied, as results."""
+    if not steady:
+        yield from map(_result, jobs)
+        return
+    for on_device, group in groupby(jobs, key=lambda job: job.fit is None):
+        if on_device:
+            yield from map(_result, group)
+            continue
+        moments = (
+            Moment(view=job.view, alpha=result.alpha, is_still=job.is_still, carried=result)
+            for job, result in ((job, _result(job)) for job in group)
+        )
+        for alpha, result in steadied(moments, look_ahead=look_ahead):
+            yield replace(result, alpha=alpha)
+
+
+def _result(job: _Job) -> Any:
+    mattes = job.mattes
+    if isinstance(mattes, DeviceMattes):
+        return DeviceResult(alpha=mattes.alpha, trimap=mattes.trimap, frame=job.frame, pts=job.pts, index=job.index)
+    assert job.fit is not None
+    assert mattes is not None
+    return Result(
+        alpha=job.fit.back(mattes.alpha)[0],
+        trust=trust_of(job.fit.crop(mattes.trimap)[0]),
+        frame=job.frame,
+        pts=job.pts,
+        index=job.index,
+    )
 
 
 def _numbered(frames: Iterable[Any]) -> Generator[_Job, None, None]:

@@ -15,22 +15,23 @@ logger = logging.getLogger(__name__)
 ROOM = 2  # items between two stages: one on its way, one ready
 PATIENCE_S = 5.0  # how long a source may take to come back from a frame when the stream ends
 
-Stage = Callable[[Any], Any]
+# Takes items as they come and gives others, in order; `partial(map, function)` where each item gives one.
+Stage = Callable[[Iterator[Any]], Iterable[Any]]
 
 
 def overlap(source: Iterable[Any], stages: Sequence[Stage], latency: Latency = "full") -> Generator[Any, None, None]:
     """Send every item of `source` through `stages`; results come in the order of the source.
 
     The source and each stage run in a thread of their own, started with the first result that is asked for. A stage
-    sees one item at a time, in order, so it may keep a state. At most `ROOM` items wait before each stage and before
-    the caller, and in "low" latency only the newest one.
+    sees all items in order, so it may keep a state, and lag behind. At most `ROOM` items wait before each stage and
+    before the caller, and in "low" latency only the newest one.
 
     When this generator ends, or is closed, or is let go, the threads are stopped and joined, and the source is closed
     by the thread that read it.
 
     Args:
         source: its `close()`, where it has one, is called at the end.
-        stages: each is called with what the one before returned.
+        stages: each goes over what the one before gave.
         latency: "full" waits where a stage is slow; "low" never does, the older item is dropped there.
 
     Raises:
@@ -82,12 +83,21 @@ def _reading(source: Iterable[Any], outlet: Channel[Any]) -> Callable[[], None]:
 def _working(stage: Stage, inlet: Channel[Any], outlet: Channel[Any]) -> Callable[[], None]:
     def loop() -> None:
         try:
-            while True:
-                outlet.put(stage(inlet.get()))
+            for item in stage(_items(inlet)):
+                outlet.put(item)
         finally:
             inlet.abandon()  # whoever still puts something there stops
 
     return loop
+
+
+def _items(inlet: Channel[Any]) -> Iterator[Any]:
+    while True:
+        try:
+            item = inlet.get()
+        except Ended:
+            return
+        yield item
 
 
 def _guarded(loop: Callable[[], None], outlet: Channel[Any], failures: list[BaseException]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -239,7 +240,7 @@ def _rendered(
         pts = Fraction(result.pts or 0)
         return _render(result, pts, recipe, behind), pts
 
-    return overlap(matter.stream(frames), [render])
+    return overlap(matter.stream(frames), [partial(map, render)])
 
 
 def _render(result: Result, pts: Fraction, recipe: ClipRecipe, behind: PixelsBehind) -> NDArray[np.uint8]:

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shm_deploy import Matter
 from tests.deploy.fakes import FakeBackend
-from tests.deploy.stream.test_stream import Flaw, grey, stream_threads
+from tests.deploy.stream.test_stream import Flaw, Matter, grey, stream_threads
 
 
 class Track:

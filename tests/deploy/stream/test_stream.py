@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from functools import partialmethod
 from itertools import count
 from typing import Any
 
@@ -13,12 +14,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shm_deploy import Frame, Matter, SpecError
+from shm_deploy import Frame, SpecError
+from shm_deploy import Matter as SteadyMatter
 from shm_deploy.backends import Mattes
 from shm_deploy.backends.protocol import DeviceMattes
 from shm_deploy.stream.pipeline import ROOM
 from tests.deploy.backends.test_device_arrays import Capsuled, OnHost
 from tests.deploy.fakes import FakeBackend
+
+
+class Matter(SteadyMatter):
+    """Mattes each frame for itself, so that every value can be told beforehand; test_steadying.py is about the rest."""
+
+    stream = partialmethod(SteadyMatter.stream, steady=False)
+    stream_async = partialmethod(SteadyMatter.stream_async, steady=False)
 
 
 def grey(value: int) -> NDArray[np.uint8]:
