@@ -273,6 +273,7 @@ def service_table(record: Record) -> str:
     notes = [
         f"Live, {live['size'].replace('x', '×')}: {live['frames_per_second']:.1f} frames/s round the WebSocket, "
         f"between two measurements of `Matter` alone at {alone[0]:.1f} and {alone[1]:.1f}.",
+        f"The page's webcam: {_browser(record['chromium'])}.",
         f"Resident after {memory['resident'][-1]['requests']} requests of {len(memory['sizes'])} sizes: "
         f"{memory['resident'][-1]['resident_mib']:.0f} MiB, {memory['growth_after_first_tenth_mib']:+.1f} MiB "
         "since the first tenth of them.",
@@ -282,8 +283,15 @@ def service_table(record: Record) -> str:
         f"A batch of {record['batch'][0]['frames']} is as fast as its frames one by one, times {', '.join(batches)}.",
     ]
     heading = ["picture", "`Matter`", "request, p50 / p99", "times `Matter`", "requests/s, 4 clients"]
-    load = f"{record['threads']} threads, load average {record['environment']['load_average']:.1f}. {_origin(record)}"
+    others = record["environment"]["load_average"]
+    load = f"Threads of the network: {record['threads']}; load average {others:.1f}. {_origin(record)}"
     return "\n".join([_table(heading, rows), "", *(f"- {note}" for note in notes), "", load])
+
+
+def _browser(found: Record) -> str:
+    if "skipped" in found:
+        return f"not measured, {found['skipped']}"
+    return f"{found['frames_per_second']:.1f} frames/s, {found['latency_ms']:.0f} ms behind, in {found['browser']}"
 
 
 def _count(statuses: Mapping[str, int]) -> str:

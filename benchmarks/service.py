@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from benchmarks.results_file import RESULTS, write_result
+from benchmarks.service_browser import webcam
 from benchmarks.service_clients import load, percentiles_ms, running, statuses_until, stream
 from shm_deploy.artifacts import find_model
 from shm_deploy.bench.environment import record_environment
@@ -36,6 +37,7 @@ MIXED: tuple[Size, ...] = ((96, 64), (128, 128), (160, 240), (320, 240), (256, 3
 LIVE_SIZE: Size = (480, 640)
 CROWD, QUEUE = 64, 16
 QUALITY = 92
+BROWSER_SECONDS = 8
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,6 +70,8 @@ def _measure(num_requests: int, runs: int, threads: int) -> dict[str, Any]:
     with running("--threads", str(threads)) as service, Matter(threads=threads) as matter:
         found["overhead"] = [_tell(overhead(service, matter, size, runs)) for size in SIZES]
         found["live"] = _tell(live(service, matter, runs))
+        film = [_jpeg(picture.fitted(LIVE_SIZE).pixels) for picture in shipped_pictures()]
+        found["chromium"] = _tell(webcam(service.port, film, BROWSER_SECONDS))
         found["throughput"] = [_tell(throughput(service, size, runs, clients=4)) for size in SIZES]
         service.stop()
     with running("--threads", str(threads)) as service:

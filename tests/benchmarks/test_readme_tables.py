@@ -163,6 +163,7 @@ def test_service_table_has_the_load_beside_the_latency():
         "overhead": [{"size": "640x480", "matter_ms": {"p50": 50.0}, "request_ms": ms, "times_matter": 1.2}],
         "throughput": [{"requests_per_second": 17.26}],
         "live": {"size": "640x480", "frames_per_second": 20.5, "matter_alone_per_second": [21.0, 20.0]},
+        "chromium": {"frames_per_second": 12.34, "latency_ms": 99.6, "browser": "Chromium 1"},
         "memory": {
             "sizes": ["64x96", "128x128"],
             "resident": [{"requests": 10, "resident_mib": 200.0}, {"requests": 100, "resident_mib": 201.7}],
@@ -177,4 +178,5 @@ def test_service_table_has_the_load_beside_the_latency():
     assert "64 clients against 16 places: 18 × 200, 46 × 503." in text
     assert "54 accepted, 54 answered, 0 lost" in text
     assert "100 requests of 2 sizes: 202 MiB, +1.5 MiB" in text
+    assert "12.3 frames/s, 100 ms behind, in Chromium 1" in text
     assert "0.83 (tiles, 320x240)" in text
