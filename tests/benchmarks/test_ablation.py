@@ -57,7 +57,7 @@ def test_ours_stand_beside_the_papers():
 
 
 def test_the_papers_order_is_counted_in_pairs():
-    """Worst and middle changed places: one of three pairs is out of order; a line that the paper lacks does not count."""
+    """Worst and middle changed places: one of three pairs is out of order; lines the paper lacks do not count."""
     judged = {"worst": quality(2), "middle": quality(3), "best": quality(1), "ours alone": quality(0)}
     assert agreement(ROWS, judged) == (
         "Table: of 3 pairs in the paper's order: sad 2, mse 2, gradient 2, connectivity 2; not by SAD: worst / middle"

@@ -2,13 +2,16 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from shm_deploy.errors import ArtifactError
-from shm_train.init import load_encoder
+from shm_train.checkpoint import Checkpoint, save_checkpoint
+from shm_train.init import load_encoder, take_weights
 from shm_train.networks import LiveConfig, PaperConfig, SemanticHumanMatting
+from tests.train.conftest import TINY_NETWORK
 
 
 @pytest.fixture(scope="module")
@@ -265,3 +268,28 @@ def test_a_missing_file_is_named(live, tmp_path):
     """Before anything else is loaded."""
     with pytest.raises(ArtifactError, match=r"no weights .*gone\.pth"):
         load_encoder(live, tmp_path / "gone.pth")
+
+
+def checkpoint_of(config, folder):
+    torch.manual_seed(3)
+    network = SemanticHumanMatting(config)
+    save_checkpoint(folder / "start.pt", Checkpoint(config=config, weights=network.state_dict()))
+    return network
+
+
+def test_an_ablation_starts_from_the_weights_of_the_whole(tmp_path):
+    """Without fusion all weights fit; Deep Image Matting's M-Net is another and keeps its own."""
+    start = checkpoint_of(TINY_NETWORK, tmp_path)
+    same = SemanticHumanMatting(replace(TINY_NETWORK, method="no_fusion"))
+    assert take_weights(same, tmp_path / "start.pt") == ["tnet", "mnet"]
+    assert torch.equal(same.mnet.prediction.weight, start.mnet.prediction.weight)
+    other = SemanticHumanMatting(replace(TINY_NETWORK, method="dim"))
+    assert take_weights(other, tmp_path / "start.pt") == ["tnet"]
+    assert torch.equal(other.tnet.logits.weight, start.tnet.logits.weight)
+
+
+def test_a_start_of_another_network_is_refused(tmp_path):
+    """Widths differ: nothing is taken."""
+    checkpoint_of(TINY_NETWORK, tmp_path)
+    with pytest.raises(ArtifactError, match="this run wants"):
+        take_weights(SemanticHumanMatting(replace(TINY_NETWORK, tnet_width=8)), tmp_path / "start.pt")

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from shm_train.losses import gradient_loss, known_region_loss, prediction_loss, trimap_loss
+from shm_train.losses import absolute_loss, gradient_loss, known_region_loss, prediction_loss, trimap_loss
 
 
 def plane(*values):
@@ -77,3 +77,9 @@ def test_gradient_loss_ignores_an_offset():
     """An alpha that is off by the same everywhere has the right gradient, across and down."""
     truth = torch.rand(1, 1, 4, 4)
     assert gradient_loss(truth + 0.25, truth, torch.ones(1, 1, 4, 4)).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_absolute_loss_compares_means_of_sure_pixels_at_the_predictions_size():
+    """One prediction over two pixels, one of them unsure: only the other is its truth."""
+    assert absolute_loss(plane(0.5), plane(0.9, 0.1), plane(1, 1)).item() == pytest.approx(0)
+    assert absolute_loss(plane(0.5), plane(0.9, 0.1), plane(1, 0)).item() == pytest.approx(0.4 * 0.5 / 1)

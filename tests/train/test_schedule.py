@@ -15,6 +15,13 @@ def test_the_rate_warms_up_and_falls_to_its_final_share():
     assert rate_factor(10, 4, 1.0, 0.01, "cosine") == pytest.approx(0.01)
 
 
+@pytest.mark.parametrize(("schedule", "left"), [("linear", 0.75), ("poly", 0.75**0.9)])
+def test_other_ways_down(schedule, left):
+    """A line, and PSPNet's power of it; a quarter of the budget is spent, and a tenth stays at the end."""
+    assert rate_factor(10, 0, 0.25, 0.1, schedule) == pytest.approx(0.1 + 0.9 * left)
+    assert rate_factor(10, 0, 1.5, 0.1, schedule) == pytest.approx(0.1)
+
+
 def test_a_final_share_of_one_keeps_the_rate():
     """The paper's rate does not change."""
     assert [rate_factor(step, 0, step / 10, 1.0, "cosine") for step in range(10)] == [1.0] * 10

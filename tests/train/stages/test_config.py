@@ -5,8 +5,19 @@ import math
 import pytest
 
 from shm_deploy.errors import SpecError
-from shm_train.networks import PaperConfig
-from shm_train.stages.config import LIVE_E2E, PAPER_E2E, Budget, EndToEndConfig, LossConfig, MNetConfig, MNetLossConfig
+from shm_train.networks import LiveConfig, PaperConfig
+from shm_train.stages.config import (
+    LIVE_E2E,
+    PAPER_E2E,
+    PAPER_MNET,
+    PAPER_TNET,
+    Budget,
+    EndToEndConfig,
+    LossConfig,
+    MNetConfig,
+    MNetLossConfig,
+    TNetConfig,
+)
 from shm_train.stages.override import override, parse_setting
 
 
@@ -21,6 +32,17 @@ def test_the_papers_numbers_are_the_papers():
     assert PAPER_E2E.rate == PAPER_E2E.encoder_rate == 1e-5
     assert PAPER_E2E.weight_decay == 0  # AdamW is Adam
     assert PAPER_E2E.loss == LossConfig(gamma=0.5, trimap=0.01, trimap_end=0.01, known_region=0)
+
+
+def test_the_papers_first_two_stages_are_the_papers():
+    """Section 4.5: T-Net at 400 with rotation and flip; M-Net at 320 on true trimaps, and nothing but L_p."""
+    assert PAPER_TNET.data.canvases == ((400, 400),)
+    assert PAPER_TNET.data.augment.flip == 0.5
+    assert PAPER_TNET.data.augment.rotation > 0
+    assert PAPER_MNET.trimaps == "true"
+    assert PAPER_MNET.data.patch_size == 320
+    assert PAPER_MNET.loss == MNetLossConfig(gamma=0.5, raw=0, gradient=0)
+    assert PAPER_TNET.network == PAPER_MNET.network == PaperConfig()
 
 
 @pytest.mark.parametrize("values", [{}, {"steps": 5, "minutes": 1.0}, {"steps": 0}, {"minutes": math.nan}], ids=str)
@@ -85,6 +107,8 @@ def test_a_setting_without_a_value_is_refused():
         {"log_every": 0},
         {"final_rate": -1},
         {"encoder_rate": 0},
+        {"schedule": "steps"},
+        {"accumulate": 0},
     ],
     ids=str,
 )
@@ -103,3 +127,13 @@ def test_impossible_configs_of_mnet_alone_are_refused(config, values):
     """Its own numbers and those of every run."""
     with pytest.raises(SpecError, match=next(iter(values))):
         config(**values)
+
+
+@pytest.mark.parametrize(
+    ("config", "method"), [(MNetConfig, "regression"), (EndToEndConfig, "dim"), (EndToEndConfig, "segmentation")]
+)
+def test_a_stage_refuses_methods_that_it_can_not_train(config, method):
+    """T-Net alone has no M-Net; hard trimaps have no gradient."""
+    with pytest.raises(SpecError, match=f"method {method}"):
+        config(network=LiveConfig(method=method))
+    TNetConfig(network=LiveConfig(method=method))
