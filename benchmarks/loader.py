@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -27,6 +26,7 @@ from shm_train.data.shards import write_shards
 from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import LIVE_E2E, PAPER_E2E, EndToEndConfig
 from shm_train.stages.objective import end_to_end_losses
+from shm_train.stages.override import override, parse_setting
 
 RECIPES = {"live": LIVE_E2E, "paper": PAPER_E2E}
 WARMUP = 1  # batches or steps before the clock
@@ -47,7 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--pack", type=Path, required=True, metavar="DIR", help="made by shm-data pack")
     parser.add_argument("--variant", choices=tuple(RECIPES), default="live", help="whose canvases and network (live)")
     parser.add_argument("--device", default="cpu", help="of the step (cpu)")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the step (fp32)")
+    parser.add_argument(
+        "--set", type=parse_setting, action="append", default=[], dest="settings", metavar="NAME=VALUE",
+        help="as shm-train e2e takes it, such as precision=bf16",
+    )  # fmt: skip
     parser.add_argument("--workers", type=int, nargs="+", default=(0, 1, 2))
     parser.add_argument("--threads", type=int, default=2, help="of the step on a CPU (2)")
     parser.add_argument("--batches", type=int, default=20, help="timed ones of each loader (20)")
@@ -55,8 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=RESULTS / "loader.json")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    config = replace(RECIPES[args.variant], precision=args.precision)
     try:
+        config = override(RECIPES[args.variant], args.settings)
         with tempfile.TemporaryDirectory() as shards:
             folder_pack = Pack(args.pack)
             write_shards(folder_pack, Path(shards))
@@ -83,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "clock": CLOCK,
         "pack_index_sha256": folder_pack.digest,
         "variant": args.variant,
-        "precision": args.precision,
+        "precision": config.precision,
         "threads": args.threads,
         "batch_size": config.data.batch_size,
         "canvases": config.data.canvases,
@@ -110,7 +113,8 @@ class Step:
     def __call__(self, batch: Batch) -> None:
         """Learn from a batch."""
         on_device = {name: tensor.to(self.device) for name, tensor in batch.items()}
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+        dtype = torch.float16 if self.config.precision == "fp16" else torch.bfloat16
+        with torch.autocast(self.device.type, dtype, enabled=self.config.precision != "fp32"):
             losses = end_to_end_losses(self._network, on_device, self.config.data.patch_size, self.config.loss, 0.0)
         losses["total"].backward()
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), self.config.clip_norm)

@@ -28,14 +28,16 @@ def test_a_folder_that_is_no_pack_is_named(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_files_and_shards_are_measured_with_and_without_workers(tmp_path, drawn):
-    """One step of the live recipe; shares are shares."""
+    """One step of the live network on tiny canvases; shares are shares."""
     out = tmp_path / "loader.json"
+    small = ["data.canvases=((64, 64),)", "data.patches=(32,)", "data.patch_size=32", "data.batch_size=2"]
     command = ["--pack", str(drawn.folder), "--workers", "0", "--batches", "1", "--steps", "1", "--threads", "1"]
-    assert main([*command, "--out", str(out)]) == 0
+    settings = [word for setting in small for word in ("--set", setting)]
+    assert main([*command, *settings, "--out", str(out)]) == 0
     found = read_result(out)
     assert {row["from"] for row in found["loader"]} == {"files", "shards"}
     assert all(row["examples_s"] > 0 for row in found["loader"])
     (together,) = found["together"]
     assert 0 < together["waits"] < 1
     assert found["step_examples_s"] > 0
-    assert found["batch_size"] == 8
+    assert found["batch_size"] == 2
