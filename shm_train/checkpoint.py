@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from shm_deploy.errors import ArtifactError
+from shm_deploy.errors import ArtifactError, SpecError
 from shm_train.networks import LiveConfig, NetworkConfig, PaperConfig, SemanticHumanMatting
 
 SCHEMA_VERSION = 1
@@ -37,6 +37,20 @@ class Checkpoint:
                 f"the checkpoint's weights do not fit its {self.config.variant} config: {error}"
             ) from error
         return network.eval()
+
+
+    def served_network(self) -> SemanticHumanMatting:
+        """The same, to be exported or run in an application.
+
+        Raises:
+            SpecError: it is one of the paper's ablations or baselines, which runtimes don't know.
+        """
+        if self.config.method != "shm":
+            raise SpecError(
+                f"got a checkpoint by method {self.config.method}, an ablation; only shm is exported and served: "
+                "judge this one with shm-eval"
+            )
+        return self.network()
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

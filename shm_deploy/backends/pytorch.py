@@ -28,7 +28,8 @@ class PyTorchBackend:
         self.device = str(self._device)
         if threads is not None:
             torch.set_num_threads(threads)
-        self._graph: FrameGraph | None = FrameGraph(load_checkpoint(checkpoint).network()).eval().to(self._device)
+        network = load_checkpoint(checkpoint).served_network()
+        self._graph: FrameGraph | None = FrameGraph(network).eval().to(self._device)
 
     def run(self, frames: NDArray[np.uint8]) -> Mattes:  # as in Backend
         alpha, trimap = self._infer(self._opened(), frames)

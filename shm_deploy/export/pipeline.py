@@ -77,7 +77,7 @@ def export_model(wanted: ExportSpec, report: Report) -> Exported:
         checkpoint = load_checkpoint(wanted.checkpoint)
         if wanted.compact:
             checkpoint = round_checkpoint(checkpoint)
-        folded = fold(checkpoint.network())
+        folded = fold(checkpoint.served_network())
         running.came_out(f"{checkpoint.config.variant}, {megabytes(wanted.checkpoint.stat().st_size)}")
     profiles = () if wanted.engine is None else wanted.engine.profiles
     loaded = load_photographs(wanted.photographs, wanted.max_edge)

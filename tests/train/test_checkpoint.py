@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from shm_deploy.errors import ArtifactError
+from shm_deploy.errors import ArtifactError, SpecError
 from shm_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from shm_train.networks import LiveConfig, SemanticHumanMatting
 
@@ -117,3 +117,12 @@ def test_weights_that_do_not_fit_are_refused(checkpoint):
     """A config and weights of different networks are told apart before anything runs."""
     with pytest.raises(ArtifactError, match="do not fit its live config"):
         Checkpoint(config=LiveConfig(tnet_width=16), weights=checkpoint.weights).network()
+
+
+def test_ablations_are_not_served(checkpoint):
+    """They are judged; export and applications, which know Eq. 4 only, refuse them."""
+    weights = SemanticHumanMatting(LiveConfig(method="no_fusion")).state_dict()
+    ablation = Checkpoint(config=LiveConfig(method="no_fusion"), weights=weights)
+    with pytest.raises(SpecError, match="judge this one with shm-eval"):
+        ablation.served_network()
+    assert not checkpoint.served_network().training

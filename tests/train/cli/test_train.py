@@ -1,8 +1,10 @@
 """shm-train from the command line."""
 
 import csv
+import logging
 
 import pytest
+import torch
 
 from shm_train.checkpoint import load_checkpoint
 from shm_train.cli import train
@@ -40,3 +42,24 @@ def test_a_folder_that_is_no_pack_ends_with_one_line(tmp_path, capsys):
     arguments = ["e2e", "--variant", "live", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--steps", "1"]
     assert train.main([*arguments, "--threads", "1"]) == 1
     assert "make the pack with shm-data pack" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_three_commands_train_the_network_stage_by_stage(pack, tmp_path, caplog):
+    """T-Net; M-Net under true trimaps; both together, from what the stages before left."""
+    tiny = ["--set", "network.tnet_edge=64", "--set", "network.tnet_width=4", "--set", "network.mnet_widths=(4,4,4,4)"]
+    fixed = ["--variant", "live", "--data", str(pack.folder), "--workers", "0", "--threads", "1", "--batch-size", "2"]
+    fixed += [*TINY, *tiny, "--set", "num_validation=2", "--steps", "1"]
+
+    def stage(name, *more):
+        assert train.main([name, *fixed, "--out", str(tmp_path / name), *more]) == 0
+        return load_checkpoint(tmp_path / name / "last.pt").training["weights"]
+
+    with caplog.at_level(logging.INFO):
+        first = stage("tnet")
+        second = stage("mnet", "--start", str(tmp_path / "tnet" / "last.pt"), "--set", "trimaps=true")
+        stage("e2e", "--start", str(tmp_path / "mnet" / "last.pt"))
+    assert "tnet and mnet from" in caplog.text
+    averaged = load_checkpoint(tmp_path / "tnet" / "last.pt").weights["tnet.logits.weight"]
+    assert torch.equal(second["tnet.logits.weight"], averaged)
+    assert not torch.equal(second["mnet.prediction.weight"], first["mnet.prediction.weight"])
