@@ -62,13 +62,15 @@ def _find(text: str, output: str) -> list[Found]:
         lines = _read_lines(text)
         return [_listed(line, None) for line in lines]
     if _has_protocol(text):
-        return _find_remote(text)
+        return _find_remote(text, output)
     entries = find_pictures(text, Path(output))
     return [Found(source=absolute(entry.source), place=entry.place) for entry in entries]
 
 
-def _find_remote(uri: str) -> list[Found]:
+def _find_remote(uri: str, output: str) -> list[Found]:
+    """What `find_pictures` finds on a disk: results below the output folder are no inputs either."""
     file_system, path = open_file_system(uri)
+    results = f"{output.rstrip('/')}/"
     try:
         if glob.has_magic(path):
             base = _fixed_part(path)
@@ -83,14 +85,15 @@ def _find_remote(uri: str) -> list[Found]:
     except failures() as error:
         raise MediaError(f"can't list {uri}: {error}") from error
     places = {str(file): Path(str(file).removeprefix(base).lstrip("/")) for file in files}
-    entries = [
-        Found(source=str(file_system.unstrip_protocol(file)), place=place)
-        for file, place in places.items()
-        if place.suffix.lower() in INPUT_SUFFIXES and not any(part.startswith(".") for part in place.parts)
-    ]
+    found = [Found(source=str(file_system.unstrip_protocol(file)), place=place) for file, place in places.items()]
+    entries = [entry for entry in found if _is_picture(entry.place) and not entry.source.startswith(results)]
     if not entries:
         raise MediaError(f"no pictures in {uri} (looked for {' '.join(sorted(INPUT_SUFFIXES))})")
     return entries
+
+
+def _is_picture(place: Path) -> bool:
+    return place.suffix.lower() in INPUT_SUFFIXES and not any(part.startswith(".") for part in place.parts)
 
 
 def _read_table(uri: str) -> pa.Table:

@@ -58,6 +58,11 @@ def test_remote_folders_and_patterns_are_listed(bucket: str) -> None:
     assert targets(f"{bucket}/a.jpg") == {f"{bucket}/a.jpg": "a.png"}
 
 
+def test_remote_results_within_the_input_folder_are_not_inputs(bucket: str) -> None:
+    """A second run does not matte the first one's results."""
+    assert targets(bucket, output=f"{bucket}/sub") == {f"{bucket}/a.jpg": "a.png"}
+
+
 def test_missing_and_empty_remote_inputs_are_named(bucket: str) -> None:
     """As for local ones."""
     with pytest.raises(MediaError, match="does not exist"):
