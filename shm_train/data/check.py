@@ -10,7 +10,7 @@ from shm_train.data.labels import read_matte
 from shm_train.data.layout import Job, Listing, Problem
 from shm_train.data.originals import read_original
 from shm_train.data.pictures import read_plane, shrink, stored_size
-from shm_train.data.split import Hashes, is_held_out, near_duplicates, picture_hashes
+from shm_train.data.split import COPIES, Hashes, is_held_out, near_duplicates, picture_hashes
 from shm_train.data.workers import in_processes
 
 HASHED_SIDE = 640  # [px]; hashes are taken from pictures as small as a pack's
@@ -25,7 +25,7 @@ def check(listing: Listing, num_workers: int, done: Callable[[int], None]) -> li
         done: called with the number of pictures done so far.
 
     Returns:
-        Missing partners, unreadable files, empty alphas, wrong sizes, and pictures on both sides of the split.
+        Missing partners, unreadable files, empty alphas, wrong sizes, and photographs on both sides of the split.
     """
     problems = list(listing.problems)
     hashes: dict[str, Hashes] = {}
@@ -52,11 +52,11 @@ def _inspect(job: Job) -> Hashes | str:
 
 
 def _across_the_split(jobs: list[Job], hashes: dict[str, Hashes]) -> list[Problem]:
-    """Near-duplicates of which one is for training and another held out."""
+    """Copies of one photograph of which one is for training and another held out: their names part them."""
     groups = near_duplicates({job.key: hashes[job.key] for job in jobs if job.key in hashes and not job.person})
     groups |= {job.key: job.person for job in jobs if job.person and job.key in hashes}
     alike = defaultdict(list)
-    for key, first in near_duplicates(hashes).items():
+    for key, first in near_duplicates(hashes, COPIES).items():
         alike[first].append(key)
     problems = []
     for keys in alike.values():

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from shm_train.data.split import difference_hashes, is_held_out, near_duplicates
+from shm_train.data.split import COPIES, difference_hashes, is_held_out, near_duplicates
 
 
 def test_the_split_is_a_hash_of_the_groups_name():
@@ -40,3 +40,11 @@ def test_copies_and_mirror_images_share_a_group():
         }
     )
     assert groups == dict.fromkeys(("b-original", "c-brighter", "a-mirrored"), "a-mirrored") | {"d-other": "d-other"}
+
+
+def test_bounds_say_how_near():
+    """Three bits across and six down: one scene, but no copy."""
+    hashes = {"a": ((0, 0),), "b": ((0b111, 0b111111),), "c": ((0b11, 0b1111),)}
+    assert near_duplicates({name: hashes[name] for name in "ab"}) == {"a": "a", "b": "a"}
+    assert near_duplicates({name: hashes[name] for name in "ab"}, COPIES) == {"a": "a", "b": "b"}
+    assert near_duplicates({name: hashes[name] for name in "ac"}, COPIES) == {"a": "a", "c": "a"}
