@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--also", nargs=2, action="append", default=[], metavar=("CKPT", "METHOD"), help="a baseline; more than one go"
     )
-    parser.add_argument("--sizes", type=int, nargs="+", default=[], metavar="PX", help="longest sides for a sweep")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[], metavar="PX", help="longest sides for a sweep of CKPT")
     parser.add_argument("--figures", type=int, default=0, metavar="N", help="pictures drawn as in the paper (0)")
     parser.add_argument("--worst", type=int, default=12, metavar="N", help="pictures on the sheet of the worst (12)")
     parser.add_argument("--limit", type=int, metavar="N", help="pictures, evenly taken (all)")
@@ -103,7 +103,7 @@ def _evaluate(args: argparse.Namespace) -> str:
         write_sheet(args.out / WORST_FILE, [row for _, _, row in sorted(worst, reverse=True)])
     if figures:
         write_sheet(args.out / FIGURES_FILE, figures, num_columns=1)
-    tables = [quality_table(judgements), region_table(judgements), *_sweep(args, contenders, cases)]
+    tables = [quality_table(judgements), region_table(judgements), *_sweep(args, contenders[:1], cases)]
     note = f"{len(cases)} pictures of {args.data.name}; per-pixel means over the entire image."
     text = "\n\n".join([*tables, note])
     (args.out / TABLES_FILE).write_text(text + "\n")

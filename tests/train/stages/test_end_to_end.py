@@ -89,6 +89,7 @@ def test_a_run_stopped_by_sigterm_saves_and_resumes_to_equal_weights(tiny_config
     assert_bit_equal(train(config, 8, pack, tmp_path / "cut"), whole)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_only_with_its_own_config_and_pack(tiny_config, pack, tmp_path):
     """Every number counts, not only the network's; the message says which differ."""
     train(tiny_config, 1, pack, tmp_path)
@@ -102,6 +103,7 @@ def test_a_run_goes_on_only_with_its_own_config_and_pack(tiny_config, pack, tmp_
         train(tiny_config, 2, other, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_budget_may_grow(tiny_config, pack, tmp_path):
     """A run that is done goes on when it is given more steps, and does nothing when it is not."""
     train(tiny_config, 1, pack, tmp_path)
@@ -118,6 +120,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_files(tiny_config, pack, tmp_p
     assert all(tensor.isfinite().all() for tensor in weights.values())
 
 
+@pytest.mark.slow
 def test_a_run_leaves_the_best_weights_and_validation_behind(tiny_config, pack, tmp_path):
     """best.pt serves: it has no training state; the table and the contact sheet are there."""
     train(replace(tiny_config, validate_every=2), 3, pack, tmp_path)

@@ -31,6 +31,7 @@ def train(steps, pack, folder, config=TINY):
     return load_checkpoint(folder / "last.pt")
 
 
+@pytest.mark.slow
 def test_only_mnet_learns(pack, tmp_path):
     """T-Net keeps every bit, batch norms included; M-Net's weights and its batch norms move; best.pt serves."""
     before = fresh().state_dict()
@@ -43,6 +44,7 @@ def test_only_mnet_learns(pack, tmp_path):
     assert not load_checkpoint(tmp_path / "best.pt").network().training
 
 
+@pytest.mark.slow
 def test_a_run_resumes_to_equal_weights(pack, tmp_path):
     """One step and one more are two."""
     config = replace(TINY, final_rate=1.0)  # a schedule that does not know the budget
