@@ -51,6 +51,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         403: "A page of another origin asked",
         408: "The request came too slowly",
         413: "Too many bytes or pixels",
+        421: "A foreign host name, while the service is this machine's alone",
         422: "Not a readable picture, or options that don't go together",
         500: "The network failed",
         501: "The model at hand can't do this",

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from shm_deploy.matter import Matter
@@ -94,10 +95,14 @@ def serve(settings: Settings, open_matter: Callable[[], Matter], listener: socke
     if num_workers > 1:
         with tempfile.TemporaryDirectory(prefix="shm-serve-") as folder:
             os.environ[SHARED_FOLDER] = folder  # read by the processes that are started below
-            Multiprocess(config, [listener]).run()
-        return True
+            supervisor = Multiprocess(config, [listener])
+            supervisor.run()
+        return all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
     server = uvicorn.Server(config)
     # uvicorn raises the signal again after it has stopped, for whoever else handles it: here nobody has to.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    server.run([listener])
+    try:
+        server.run([listener])
+    except SystemExit:  # how uvicorn says that the application did not start; the log has the reason
+        return False
     return server.started
