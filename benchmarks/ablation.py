@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"ablation: {error}", file=sys.stderr)
         return error.exit_code
     command = ["python", "-m", "benchmarks.ablation", *(sys.argv[1:] if argv is None else argv)]
-    write_result(args.out, record_environment(command, args.device), found)
+    write_result(args.out, record_environment(command, find_device(args.device).type), found)
     draw_curves(args.out.with_suffix(".png"), found["curves"])
     print("\n\n".join([*found["tables"].values(), found["agreement"], UNITS]))
     return 0

@@ -135,6 +135,19 @@ def parity_table(record: Record) -> str:
     return "\n".join([_table(heading, rows), "", " ".join([note, *origins])])
 
 
+def ablation_table(record: Record) -> str:
+    """The paper's Tables 3 to 5, ours beside the paper's."""
+    budget = {name: value for name, value in record["budget"].items() if value is not None}
+    terms = ", ".join(f"{value:g} {name} for each stage" for name, value in budget.items())
+    return "\n\n".join(
+        [
+            *record["tables"].values(),
+            record["agreement"].replace("\n", "\n\n"),
+            f"{record['units']} `{record['variant']}`, {terms}; {record['num_pictures']} pictures. {_origin(record)}",
+        ]
+    )
+
+
 def _parity_cells(model: Record) -> list[str]:
     joined, parts = ([row["difference"] for row in model[way]] for way in ("joined", "parts"))
     first, last = model["joined"][0], model["joined"][-1]
@@ -304,6 +317,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "parity": parity_table,
     "gpu": gpu_table,
     "peers": peers_table,
+    "ablation": ablation_table,
     "loader": loader_table,
     "service": service_table,
 }

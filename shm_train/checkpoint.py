@@ -38,7 +38,6 @@ class Checkpoint:
             ) from error
         return network.eval()
 
-
     def served_network(self) -> SemanticHumanMatting:
         """The same, to be exported or run in an application.
 
