@@ -275,7 +275,7 @@ def service_table(record: Record) -> str:
             row["size"].replace("x", "×"),
             f"{row['matter_ms']['p50']:.1f} ms",
             f"{row['request_ms']['p50']:.1f} / {row['request_ms']['p99']:.1f} ms",
-            f"{row['times_matter']:.2f}",
+            f"{row['times_matter']:.2f} / {row['cpu_times_matter']:.2f}",
             f"{busy['requests_per_second']:.1f}",
         ]
         for row, busy in zip(record["overhead"], record["throughput"], strict=True)
@@ -295,7 +295,7 @@ def service_table(record: Record) -> str:
         f"{stop['service']['lost']} lost.",
         f"A batch of {record['batch'][0]['frames']} is as fast as its frames one by one, times {', '.join(batches)}.",
     ]
-    heading = ["picture", "`Matter`", "request, p50 / p99", "times `Matter`", "requests/s, 4 clients"]
+    heading = ["picture", "`Matter`", "request, p50 / p99", "times `Matter`, time / CPU", "requests/s, 4 clients"]
     others = record["environment"]["load_average"]
     load = f"Threads of the network: {record['threads']}; load average {others:.1f}. {_origin(record)}"
     return "\n".join([_table(heading, rows), "", *(f"- {note}" for note in notes), "", load])

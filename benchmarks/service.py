@@ -30,7 +30,8 @@ CLOCK = (
     "time.perf_counter in the client, one process and the service another, loopback, a connection per request. "
     "request: from before connecting to the last byte of the answer, JPEG in, 8-bit matte as PNG out. matter: "
     "`Matter.__call__` on the decoded frame, in the client's process, with as many threads, in turn with the requests. "
-    "live: from before a frame (JPEG, encoded beforehand) is sent until its matte has arrived."
+    "cpu: processor time of the service's process, and of the thread pool around `Matter.__call__`; other work on the "
+    "machine does not count in it. live: from before a frame (a JPEG made before) is sent until its matte is there."
 )
 SIZES: tuple[Size, ...] = ((480, 640), (720, 1280))
 MIXED: tuple[Size, ...] = ((96, 64), (128, 128), (160, 240), (320, 240), (256, 384), (64, 200), (300, 300))
@@ -89,10 +90,14 @@ def overhead(service: Any, matter: Matter, size: Size, runs: int) -> dict[str, A
     frames = [picture.fitted(size).pixels for picture in shipped_pictures()]
     jpegs = [_jpeg(frame) for frame in frames]
     alone, asked, stages = [], [], []
+    cpu_alone, cpu_before = 0.0, 0.0
     for turn in range(3 + runs):
-        begin = time.perf_counter()
+        if turn == 3:
+            cpu_alone, cpu_before = 0.0, service.cpu_seconds()
+        begin, cpu_begin = time.perf_counter(), time.process_time()
         matter(frames[turn % len(frames)])
         taken = time.perf_counter() - begin
+        cpu_alone += time.process_time() - cpu_begin
         reply = service.ask(jpegs[turn % len(jpegs)])
         assert reply.status == 200
         if turn >= 3:  # the first few fill caches
@@ -101,6 +106,7 @@ def overhead(service: Any, matter: Matter, size: Size, runs: int) -> dict[str, A
             stages.append(reply.stages_ms)
     inside = {name: round(float(np.median([stage[name] for stage in stages])), 2) for name in stages[0]}
     whole = float(np.median(asked))
+    cpu_service = service.cpu_seconds() - cpu_before
     return {
         "size": size_text(size),
         "matter_ms": percentiles_ms(alone),
@@ -108,6 +114,9 @@ def overhead(service: Any, matter: Matter, size: Size, runs: int) -> dict[str, A
         "stages_ms": inside,
         "transport_ms": round(1000 * whole - sum(inside.values()), 2),
         "times_matter": round(whole / float(np.median(alone)), 3),
+        "matter_cpu_ms": round(1000 * cpu_alone / runs, 2),
+        "service_cpu_ms": round(1000 * cpu_service / runs, 2),
+        "cpu_times_matter": round(cpu_service / cpu_alone, 3),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import signal
 import subprocess
@@ -78,6 +79,11 @@ class Service:
         found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
         assert found is not None
         return int(found[1]) / 1024
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the service's process has taken so far, in all its threads."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # user and system, proc(5)
 
     def stop(self) -> dict[str, int]:
         """SIGTERM; what the service says became of the requests that it accepted."""

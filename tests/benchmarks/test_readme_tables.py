@@ -160,7 +160,15 @@ def test_service_table_has_the_load_beside_the_latency():
         "device": "a processor",
         "environment": {**ENVIRONMENT, "load_average": 1.25},
         "threads": 2,
-        "overhead": [{"size": "640x480", "matter_ms": {"p50": 50.0}, "request_ms": ms, "times_matter": 1.2}],
+        "overhead": [
+            {
+                "size": "640x480",
+                "matter_ms": {"p50": 50.0},
+                "request_ms": ms,
+                "times_matter": 1.2,
+                "cpu_times_matter": 1.13,
+            }
+        ],
         "throughput": [{"requests_per_second": 17.26}],
         "live": {"size": "640x480", "frames_per_second": 20.5, "matter_alone_per_second": [21.0, 20.0]},
         "chromium": {"frames_per_second": 12.34, "latency_ms": 99.6, "browser": "Chromium 1"},
@@ -174,7 +182,7 @@ def test_service_table_has_the_load_beside_the_latency():
         "batch": [{"frames": 4, "times_as_fast": 0.826, "backend": "tiles", "size": "320x240"}],
     }
     text = service_table(record)
-    assert "| 640×480 | 50.0 ms | 60.0 / 90.0 ms | 1.20 | 17.3 |" in text
+    assert "| 640×480 | 50.0 ms | 60.0 / 90.0 ms | 1.20 / 1.13 | 17.3 |" in text
     assert "64 clients against 16 places: 18 × 200, 46 × 503." in text
     assert "54 accepted, 54 answered, 0 lost" in text
     assert "100 requests of 2 sizes: 202 MiB, +1.5 MiB" in text
