@@ -73,9 +73,12 @@ def composite(
             f"got foreground {foreground.shape}, alpha {alpha.shape}, background {background.shape}; "
             "wanted H×W×3, H×W, and H×W×3 or one colour (3,)"
         )
-    weight = alpha[..., None].astype(np.uint16)
-    total = foreground * weight + background * (255 - weight)  # at most 255 * 255: fits 16 bits
-    return ((total + 127) // 255).astype(np.uint8)
+    import cv2
+
+    behind = np.broadcast_to(background, foreground.shape)
+    # Sums of bytes are exact in 32-bit floats, and a tie between two bytes can't be: the rounding is to the nearest.
+    shares = [x.astype(np.float32) for x in (alpha, 255 - alpha)]
+    return np.asarray(cv2.blendLinear(foreground, np.ascontiguousarray(behind), *shares), np.uint8)
 
 
 def _blur_fusion(image: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
