@@ -12,6 +12,7 @@ from shm_train.data.composites import CompositesConfig, Grounds, plan_composites
 from shm_train.data.layout import find_jobs
 from shm_train.data.pictures import read_colours, read_plane
 from shm_train.data.split import is_held_out
+from tests.train.conftest import SIDE
 from tests.train.data.folders import cut_out, picture, write
 
 
@@ -80,6 +81,23 @@ def test_composites_are_the_same_bytes_each_time(pack, composed, tmp_path):
     files = {path.relative_to(composed) for path in composed.rglob("*") if path.is_file()}
     assert all((tmp_path / "again" / path).read_bytes() == (composed / path).read_bytes() for path in files)
     assert (tmp_path / "other/train.csv").read_text() != (composed / "train.csv").read_text()
+
+
+def test_wide_backgrounds_are_cut_at_a_place_that_the_seed_draws(tmp_path):
+    """Scaled until they cover; the same place each time, another one with another seed."""
+    write(tmp_path / "data/rgba/s/1.png", cut_out(0))
+    write(tmp_path / "data/backgrounds/b/1.jpg", np.hstack([picture(1), picture(2), picture(3)]))
+    assert data.main(["pack", str(tmp_path / "data"), str(tmp_path / "pack"), "--workers", "0"]) == 0
+    images = []
+    for run, seed in enumerate((0, 0, 1)):
+        out = tmp_path / str(run)
+        command = ["compose", str(tmp_path / "pack"), str(out), "--seed", str(seed), "--workers", "1"]
+        assert data.main(command) == 0
+        (image,) = (out / "train/image/s").iterdir()
+        images.append(read_colours(image))
+    assert images[0].shape == images[2].shape == (SIDE, SIDE, 3)
+    np.testing.assert_array_equal(images[0], images[1])
+    assert (images[0] != images[2]).any()
 
 
 def test_lists_name_the_parts(pack, composed):

@@ -87,10 +87,11 @@ def photographs(tmp_path):
     return tmp_path / "photographs"
 
 
-def test_photographs_with_true_alphas_get_the_colours_of_the_person(photographs, tmp_path):
+@pytest.mark.parametrize("quality", ["fast", pytest.param("exact", marks=pytest.mark.slow)])
+def test_photographs_with_true_alphas_get_the_colours_of_the_person(photographs, tmp_path, quality):
     """Estimated, white to the edge; or those of the file. Their alphas count as exact."""
     pack(
-        find_jobs([photographs], None, 1).jobs, tmp_path / "pack", PackConfig(foreground="fast"), 0, lambda count: None
+        find_jobs([photographs], None, 1).jobs, tmp_path / "pack", PackConfig(foreground=quality), 0, lambda count: None
     )
     stored = Pack(tmp_path / "pack")
     beach, street = (stored.read(sample) for sample in stored.samples)
