@@ -54,7 +54,7 @@ def write_sheet(path: Path, judged: Sequence[Judged], own: Model, reference: Mod
         if reference is not None:
             cells.append(grey(reference(scene.image)))
         cells.append(_on_green(scene.image, alpha))
-        rows.append(strip(cells, ROW_HEIGHT, f"{one.case.set_name} {one.error:.1f}  {one.case.key}"))
+        rows.append(strip(cells, ROW_HEIGHT, [f"{one.case.set_name} {one.error:.1f}  {one.case.key}"]))
     write_rows(path, rows)
 
 

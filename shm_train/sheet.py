@@ -22,12 +22,19 @@ def grey(plane: NDArray[np.float32]) -> Picture:
     return np.repeat(np.round(np.clip(plane, 0, 1) * 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def strip(pictures: Sequence[Picture], height: int, label: str = "") -> Picture:
-    """Pictures side by side, all in the first one's proportions and one height [px], with a line of text over them."""
+def strip(pictures: Sequence[Picture], height: int, labels: Sequence[str] = ()) -> Picture:
+    """Pictures side by side, all in the first one's proportions and one height [px].
+
+    Args:
+        pictures: at least one.
+        height: of the strip.
+        labels: a line of text over each picture; ASCII, or OpenCV draws question marks; may be fewer.
+    """
     width = max(1, round(pictures[0].shape[1] * height / pictures[0].shape[0]))
     row = np.hstack([_scaled(picture, (height, width)) for picture in pictures])
-    if label:
-        cv2.putText(row, label, (GAP, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, LABEL_COLOUR, 1, cv2.LINE_AA)
+    for index, label in enumerate(labels):
+        place = (index * width + GAP, 14)
+        cv2.putText(row, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, LABEL_COLOUR, 1, cv2.LINE_AA)
     return row
 
 

@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--also", nargs=2, action="append", default=[], metavar=("CKPT", "METHOD"), help="a baseline; more than one go"
     )
-    parser.add_argument("--sizes", type=int, nargs="+", default=[], metavar="PX", help="longest sides for a sweep of CKPT")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[], metavar="PX", help="longest sides for a sweep of CKPT"
+    )
     parser.add_argument("--figures", type=int, default=0, metavar="N", help="pictures drawn as in the paper (0)")
     parser.add_argument("--worst", type=int, default=12, metavar="N", help="pictures on the sheet of the worst (12)")
     parser.add_argument("--limit", type=int, metavar="N", help="pictures, evenly taken (all)")
@@ -87,15 +89,15 @@ def _evaluate(args: argparse.Namespace) -> str:
     figures = []
     for index, case in enumerate(cases):
         scene = case.scene()
-        predictions = [predict_at(contender.predict, scene, args.max_edge) for contender in contenders]
-        for contender, prediction in zip(contenders, predictions, strict=True):
-            judgements[contender.label].append(judge(contender, case, scene, prediction))
+        predictions = {one.label: predict_at(one.predict, scene, args.max_edge) for one in contenders}
+        for contender in contenders:
+            judgements[contender.label].append(judge(contender, case, scene, predictions[contender.label]))
         sad = judgements[contenders[0].label][-1].quality.sad
-        heapq.heappush(worst, (sad, -index, worst_row(case.key, sad, scene, predictions[0])))
+        heapq.heappush(worst, (sad, -index, worst_row(case.key, sad, scene, predictions[contenders[0].label])))
         if len(worst) > args.worst:
             heapq.heappop(worst)
         if index < args.figures:
-            figures.append(figure(scene, predictions[0], predictions[1:]))
+            figures.append(figure(scene, predictions))
         print(f"\r{index + 1}/{len(cases)} pictures", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     write_csv(args.out / IMAGES_FILE, [one.row() for found in judgements.values() for one in found])
@@ -117,10 +119,12 @@ def _contenders(args: argparse.Namespace) -> list[Contender]:
         if method not in get_args(Method):
             raise SpecError(f"got --also {path} {method}; known methods are {', '.join(get_args(Method))}")
         pairs.append((Path(path), method))
+    if len(set(pairs)) < len(pairs):
+        raise SpecError("got a checkpoint twice by the same method; give each --also once")
     contenders = []
     for path, method in pairs:
         network = load_checkpoint(path).network().to(device)
-        label = f"{NAMES[method]}, {path.parent.name}/{path.name}"
+        label = f"{NAMES[method]}, {path}"
         contenders.append(Contender(label, predictor(network, method, args.unknown_radius), args.unknown_radius))
     return contenders
 

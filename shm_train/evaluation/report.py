@@ -17,6 +17,7 @@ from shm_train.evaluation.methods import Prediction
 from shm_train.sheet import Picture, grey, strip
 
 ROW_HEIGHT = 240  # [px]
+FIGURE_LABELS = ("image", "trimap", "alpha_r", "F_s", "U_s alpha_r", "alpha_p", "truth")
 # The columns of the paper's tables: error, heading, factor.
 COLUMNS = (
     ("sad", "SAD (×10⁻³)", 1e3),
@@ -79,16 +80,23 @@ def worst_row(case: str, error: float, scene: Scene, prediction: Prediction) -> 
     """Image, trimap (F red, B green, U blue), alpha, truth, and where they differ."""
     difference = grey(np.abs(prediction.alpha - scene.truth))
     pictures = [scene.image, _colours(prediction), grey(prediction.alpha), grey(scene.truth), difference]
-    return strip(pictures, ROW_HEIGHT, f"{1000 * error:.1f}  {case}")
+    return strip(pictures, ROW_HEIGHT, [f"{1000 * error:.1f}  {case}"])
 
 
-def figure(scene: Scene, prediction: Prediction, baselines: Sequence[Prediction]) -> Picture:
-    """The paper's Figure 5: image, trimap, raw alpha, F_s, U_s raw alpha, alpha, truth; then the baselines' alphas."""
+def figure(scene: Scene, predictions: Mapping[str, Prediction]) -> Picture:
+    """A row of the paper's figures: image, trimap, raw alpha, F_s, U_s raw alpha, alpha, truth; then baselines' alphas.
+
+    Args:
+        scene: the picture.
+        predictions: the first is what the row is about, the others are baselines, by their labels.
+    """
+    (_, prediction), *baselines = predictions.items()
     foreground, unknown = (prediction.trimap[index] for index in (spec.FOREGROUND, spec.UNKNOWN))
     trimap = spec.picture_from_trimap(prediction.trimap.transpose(1, 2, 0))
     planes = [prediction.alpha_raw, foreground, unknown * prediction.alpha_raw, prediction.alpha, scene.truth]
     pictures = [scene.image, np.repeat(trimap[..., None], 3, axis=2), *map(grey, planes)]
-    return strip([*pictures, *(grey(baseline.alpha) for baseline in baselines)], ROW_HEIGHT)
+    pictures += [grey(baseline.alpha) for _, baseline in baselines]
+    return strip(pictures, ROW_HEIGHT, [*FIGURE_LABELS, *(label for label, _ in baselines)])
 
 
 def _colours(prediction: Prediction) -> Picture:

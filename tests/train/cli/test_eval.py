@@ -55,6 +55,7 @@ def test_the_table_has_the_mean_over_the_pictures(run, tmp_path, capsys):
         (["--sizes", "8"], "at least 64 px"),
         (["--also", "x.pt", "magic"], "known methods are network, cf"),
         (["--also", "gone.pt", "cf"], "no checkpoint gone.pt"),
+        (["--also", "x.pt", "cf", "--also", "x.pt", "cf"], "twice"),
     ],
 )
 def test_what_makes_no_sense_ends_with_one_line(run, capsys, more, message):
