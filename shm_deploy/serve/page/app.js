@@ -24,10 +24,24 @@ async function openPhoto(file) {
   endEditing();
   await busy("Matting…", async (signal) => {
     const frame = await bitmapOf(file);
-    const result = await matte({ image: file }, { output: "cutout" }, signal);
+    showSheet(true);
+    scene.preview(frame);
+    let result;
+    try {
+      result = await matte({ image: file }, { output: "cutout" }, signal);
+    } catch (error) {
+      if (!signal.aborted) showBefore();
+      throw error;
+    }
     photo = { file, name: file.name?.replace(/\.[^.]*$/, "") || "photo", frame, cutout: result.blob };
     await showCutout(result);
   });
+}
+
+/** What was there before a photo that got no matte. */
+function showBefore() {
+  showSheet(scene.shown !== null);
+  scene.draw();
 }
 
 async function showCutout(result) {
@@ -198,9 +212,13 @@ async function save(action) {
 
 // What is shown beside the picture
 
+function showSheet(on) {
+  at("welcome").hidden = on;
+  sheet.hidden = !on;
+}
+
 function showTools({ canEdit }) {
-  at("welcome").hidden = true;
-  sheet.hidden = false;
+  showSheet(true);
   at("background").disabled = false;
   at("compare").disabled = isEditing();
   at("edit").disabled = !canEdit;

@@ -71,18 +71,30 @@ export class Scene {
     this.draw();
   }
 
+  /** Show a frame alone, until its matte is there. */
+  preview(frame) {
+    this.#fit(frame);
+    for (const canvas of [this.composite, this.matte]) canvas.getContext("2d").drawImage(frame, 0, 0);
+    this.sheet.classList.add("is-pending");
+  }
+
   draw() {
+    this.sheet.classList.remove("is-pending");
     if (this.shown === null) return;
     const { width, height } = this.shown.veil;
-    for (const canvas of [this.composite, this.matte]) {
-      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    }
-    this.sheet.style.setProperty("--ratio", String(width / height));
+    this.#fit(this.shown.veil);
     this.#drawLeft(this.matte.getContext("2d"), width, height);
     const context = this.composite.getContext("2d");
     context.clearRect(0, 0, width, height);
     this.#drawBackground(context, width, height);
     context.drawImage(this.shown.person, 0, 0);
+  }
+
+  #fit({ width, height }) {
+    for (const canvas of [this.composite, this.matte]) {
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    }
+    this.sheet.style.setProperty("--ratio", String(width / height));
   }
 
   #drawLeft(context, width, height) {

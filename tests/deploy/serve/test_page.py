@@ -6,14 +6,17 @@ import base64
 import io
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
+from shm_deploy.backends import Mattes
 from shm_deploy.serve.settings import Access, Limits, Settings
 from tests.deploy.fakes import FakeParts
 from tests.deploy.media import zoo
@@ -105,6 +108,18 @@ def visit(browser: Browser, port: int) -> Iterator[Open]:
     assert faults == []
 
 
+class Held(FakeParts):
+    """Runs when it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Event()
+
+    def run(self, frames: NDArray[np.uint8]) -> Mattes:
+        assert self.go.wait(20)
+        return super().run(frames)
+
+
 def leaves(url: str, port: int) -> bool:
     return not url.startswith((f"http://127.0.0.1:{port}/", f"blob:http://127.0.0.1:{port}/", "data:"))
 
@@ -173,6 +188,7 @@ def test_photo_may_be_dropped_or_pasted(way: str, visit: Open) -> None:
         [way, base64.b64encode(PHOTO).decode()],
     )
     page.wait_for_selector("#sheet:not([hidden])")
+    page.wait_for_selector("#busy", state="hidden")
     assert pixel(page, "composite", 0.5, 0.7)[3] == 200
 
 
@@ -309,6 +325,21 @@ def test_refusal_is_said_in_the_services_own_words(visit: Open) -> None:
         page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": PHOTO})
         page.wait_for_selector("#message:not([hidden])")
         assert "more than the 1000 allowed" in page.inner_text("#message")
+        assert page.is_visible("#welcome")  # as before
+
+
+def test_photo_is_shown_while_its_matte_is_made(visit: Open) -> None:
+    """Without a divider between two sides that are still the same."""
+    backend = Held()
+    with running(Settings(), backend) as port:
+        page = visit(at=port)
+        page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": PHOTO})
+        page.wait_for_selector("#sheet:not([hidden])")
+        assert pixel(page, "composite", 0.5, 0.7) == [*zoo.RED, 255]
+        assert page.is_hidden("#divider")
+        backend.go.set()
+        page.wait_for_selector("#divider")
+        assert pixel(page, "composite", 0.5, 0.7)[3] == 200
 
 
 def test_token_is_asked_for_once(visit: Open) -> None:
@@ -321,6 +352,7 @@ def test_token_is_asked_for_once(visit: Open) -> None:
             page.fill("#token", token)
             page.keyboard.press("Enter")
         page.wait_for_selector("#sheet:not([hidden])")
+        page.wait_for_selector("#busy", state="hidden")
         page.click("#webcam")
         until(page, lambda: frame_rate(page) > 0)
         assert page.is_hidden("#token-dialog")
