@@ -128,7 +128,7 @@ def _live(args: argparse.Namespace, usage_error: Callable[[str], NoReturn]) -> i
     require_av()
     from shm_deploy import spec
     from shm_deploy.live.outputs import ToPipe
-    from shm_deploy.live.running import Pipes, run_live
+    from shm_deploy.live.running import run_live
     from shm_deploy.matter import Matter
 
     try:
@@ -136,11 +136,10 @@ def _live(args: argparse.Namespace, usage_error: Callable[[str], NoReturn]) -> i
     except SpecError as error:
         usage_error(str(error))
     max_edge = spec.MAX_EDGE if args.max_edge is None else (args.max_edge or None)
-    pipes = Pipes(stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
     with Matter(args.model, device=args.device, threads=args.threads, max_edge=max_edge) as matter:
         info = matter.info()
         with _stopped_by_signals() as stop:
-            tally = run_live(matter, job, pipes, stop, _tell)
+            tally = run_live(matter, job, sys.stdout.buffer, stop, _tell)
     summary = json.dumps({**asdict(tally), "backend": info.backend, "device": info.device})
     print(summary, file=sys.stderr if isinstance(job.output, ToPipe) else sys.stdout)
     return 0

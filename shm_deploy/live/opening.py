@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
 
 from shm_deploy.live.feed import Opened, Opener
 from shm_deploy.live.raw import read_raw
@@ -15,13 +14,14 @@ from shm_deploy.live.sources import Address, Device, Pipe, Recording, Source
 from shm_deploy.media.video.reading import ClipReader, seconds_of
 from shm_deploy.stream.frames import Frame
 
+STANDARD_INPUT = 0  # its number
 
-def opener_of(source: Source, *, stdin: BinaryIO, timeout_s: float, paced: bool, stop: threading.Event) -> Opener:
+
+def opener_of(source: Source, *, timeout_s: float, paced: bool, stop: threading.Event) -> Opener:
     """How to open a source.
 
     Args:
         source: what.
-        stdin: where raw frames come from.
         timeout_s: how long a network or a device may take to answer.
         paced: play a recording at its own speed; otherwise it goes as fast as its frames are taken.
         stop: ends the waiting of a paced recording when it is set.
@@ -41,7 +41,8 @@ def opener_of(source: Source, *, stdin: BinaryIO, timeout_s: float, paced: bool,
                     frames = _paced(clip.frames(), stop) if paced else clip.frames()
                     yield Opened(size=clip.facts.size, rate=clip.facts.rate, frames=frames)
             case Pipe(size=size, rate=rate):
-                yield Opened(size=size, rate=rate, frames=read_raw(stdin, source))
+                with open(STANDARD_INPUT, "rb", buffering=0, closefd=False) as stdin:
+                    yield Opened(size=size, rate=rate, frames=read_raw(stdin, source))
 
     return opened
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from io import RawIOBase
 from typing import BinaryIO
 
 import numpy as np
@@ -15,11 +16,11 @@ from shm_deploy.stream.frames import Frame
 CHANNELS = {"rgb24": 3, "rgba": 4, "gray": 1}
 
 
-def read_raw(stream: BinaryIO, pipe: Pipe) -> Generator[Frame, None, None]:
+def read_raw(stream: RawIOBase, pipe: Pipe) -> Generator[Frame, None, None]:
     """Frames until the pipe ends.
 
     Args:
-        stream: binary, buffered.
+        stream: binary; unbuffered, or the interpreter aborts at its end where a thread still waits here.
         pipe: what the frames are like.
 
     Yields:
@@ -32,15 +33,15 @@ def read_raw(stream: BinaryIO, pipe: Pipe) -> Generator[Frame, None, None]:
     wanted = int(np.prod(shape))
     number = 0
     while True:
-        data = stream.read(wanted)
-        if not data:
+        pixels = np.empty(shape, np.uint8)
+        got = _fill(stream, pixels.data.cast("B"))
+        if not got:
             return
-        if len(data) < wanted:
+        if got < wanted:
             raise MediaError(
-                f"standard input ends after {len(data)} of the {wanted} bytes of frame {number} "
+                f"standard input ends after {got} of the {wanted} bytes of frame {number} "
                 f"({pipe.size[1]}x{pipe.size[0]} {pipe.pixels}): do --size and --pixels fit what is sent?"
             )
-        pixels = np.frombuffer(data, np.uint8).reshape(shape)
         yield Frame(pixels=_as_rgb(pixels), pts=number / pipe.rate)
         number += 1
 
@@ -58,6 +59,17 @@ def write_raw(stream: BinaryIO, pixels: NDArray[np.uint8]) -> None:
         raise MediaError("nobody reads standard output any more") from error
     except OSError as error:
         raise MediaError(f"can't write to standard output: {error.strerror or error}") from error
+
+
+def _fill(stream: RawIOBase, target: memoryview) -> int:
+    """Read until the target is full, or nothing comes any more; returns the bytes that came."""
+    got = 0
+    while got < len(target):
+        num_bytes = stream.readinto(target[got:])
+        if not num_bytes:
+            break
+        got += num_bytes
+    return got
 
 
 def _as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

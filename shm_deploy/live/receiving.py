@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Generator
 from fractions import Fraction
@@ -21,7 +22,7 @@ from shm_deploy.stream.frames import Frame
 logger = logging.getLogger(__name__)
 
 # What FFmpeg may look at before the first frame: its own choice are 5 MB and 5 s, all of which would be delay.
-NO_DELAY = {"fflags": "nobuffer", "probesize": "500000", "analyzeduration": "500000"}
+NO_DELAY = {"probesize": "500000", "analyzeduration": "500000"}
 LISTEN = {
     "rtmp": {"listen": "1"},
     "tcp": {"listen": "1"},
@@ -44,6 +45,7 @@ class Receiver:
         Raises:
             MediaError: nobody is there, or nothing can be decoded.
         """
+        self._is_address = isinstance(source, Address)
         self._name = source.name if isinstance(source, Device) else source.url
         try:
             self._container = _open(source, timeout_s)
@@ -103,6 +105,8 @@ class Receiver:
             except (StopIteration, av.error.EOFError):
                 return
             except (av.error.FFmpegError, OSError) as error:
+                if error.errno == errno.EIO and self._is_address:  # RTMP's end, when the sender hangs up
+                    return
                 raise MediaError(f"{self._name} has gone: {_reason(error)}") from error
             try:
                 yield from packet.decode()

@@ -8,7 +8,11 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from shm_deploy.live.feed import Feed, Patience
 from shm_deploy.live.keys import Keys
@@ -21,7 +25,9 @@ from shm_deploy.live.sources import Address, Device, Recording, Source
 from shm_deploy.matter import Matter
 from shm_deploy.media.video.backdrops import Backdrop
 from shm_deploy.media.video.targets import Content
+from shm_deploy.result import Result
 from shm_deploy.stream.frames import Frame, Latency
+from shm_deploy.stream.pipeline import overlap
 
 REPORT_S = 5.0  # between two lines about speed and latency
 OPENING = 3  # times the patience with a packet, for an address or a camera to open: it answers, tells, sends
@@ -41,21 +47,15 @@ class LiveJob:
     overwrite: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pipes:
-    """Where raw frames come from and go to."""
-
-    stdin: BinaryIO
-    stdout: BinaryIO
-
-
-def run_live(matter: Matter, job: LiveJob, pipes: Pipes, stop: threading.Event, tell: Callable[[str], None]) -> Tally:
+def run_live(
+    matter: Matter, job: LiveJob, stdout: BinaryIO, stop: threading.Event, tell: Callable[[str], None]
+) -> Tally:
     """Matte live frames, writing them in the calling thread.
 
     Args:
         matter: the network.
         job: what to do.
-        pipes: for raw frames.
+        stdout: where raw frames go.
         stop: ends the run when it is set; what was read is finished, and the output ended as it should be.
         tell: told of speed, latency, dropped frames and interruptions.
 
@@ -66,15 +66,13 @@ def run_live(matter: Matter, job: LiveJob, pipes: Pipes, stop: threading.Event, 
     meter = Meter()
     is_live = isinstance(job.source, (Device, Address))
     latency = job.latency or ("low" if is_live or is_watched(job.output) else "full")
-    source = LastingSource(
-        lambda: _feed(job, pipes, stop), retry_s=job.retry_s if is_live else 0.0, stop=stop, tell=tell
-    )
+    source = LastingSource(lambda: _feed(job, stop), retry_s=job.retry_s if is_live else 0.0, stop=stop, tell=tell)
     if source.opened is None:
         return meter.tally()
     with ExitStack() as stack:
         scene = stack.enter_context(open_scene(job.content, job.backdrops, source.opened.size))
         write, keys = stack.enter_context(
-            open_output(job.output, source.opened, stdout=pipes.stdout, overwrite=job.overwrite)
+            open_output(job.output, source.opened, stdout=stdout, overwrite=job.overwrite)
         )
         frames = meter.arriving(source.frames())
         _pump(matter, frames, scene, write, keys, latency=latency, meter=meter, after_frame=_reporter(meter, tell))
@@ -94,17 +92,20 @@ def _pump(
 ) -> None:
     """Frames through the network and the scene to the output, until they end or a key says so."""
 
-    with closing(matter.stream(frames, latency=latency)) as results:
-        for result in results:
-            write(scene.render(result), Fraction(result.pts or 0))
-            meter.shown(result.index)
+    def render(result: Result) -> tuple[int, NDArray[np.uint8], Fraction]:
+        return result.index, scene.render(result), Fraction(result.pts or 0)
+
+    with closing(overlap(matter.stream(frames, latency=latency), [partial(map, render)], latency)) as rendered:
+        for index, pixels, pts in rendered:
+            write(pixels, pts)
+            meter.shown(index)
             after_frame()
             while (key := keys()) is not None:
                 if not scene.press(key):
                     return
 
 
-def _feed(job: LiveJob, pipes: Pipes, stop: threading.Event) -> Feed:
+def _feed(job: LiveJob, stop: threading.Event) -> Feed:
     source = job.source
     waits = isinstance(source, Address) and source.listen
     patience = Patience(
@@ -112,7 +113,7 @@ def _feed(job: LiveJob, pipes: Pipes, stop: threading.Event) -> Feed:
         frame_s=None if isinstance(source, Recording) else job.timeout_s,
     )
     paced = is_watched(job.output)
-    opener = opener_of(source, stdin=pipes.stdin, timeout_s=job.timeout_s, paced=paced, stop=stop)
+    opener = opener_of(source, timeout_s=job.timeout_s, paced=paced, stop=stop)
     return Feed(opener, patience, stop)
 
 

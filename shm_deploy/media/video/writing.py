@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,8 @@ from shm_deploy.media.video.audio import AudioTracks, TrackFact
 from shm_deploy.media.video.colours import BT709, FULL, HD_HEIGHT, LIMITED, RGB, SMPTE170M, Tags, frame_of
 from shm_deploy.media.video.reading import ClipFacts
 from shm_deploy.media.video.targets import Content, Target
+
+logger = logging.getLogger(__name__)
 
 RGB_FORMATS = ("bgra",)
 KEYFRAMES_S = 2  # a keyframe at least so often: what a player jumps to, and an interrupted file goes on from
@@ -102,7 +105,12 @@ class ClipWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except (av.error.FFmpegError, OSError) as second:
+            if error is None:
+                raise self._failure(second) from second
+            logger.info("%s: can't end it either: %s", self._path, second)  # a full disk takes no end of file
 
     def _advance_audio(self, until: Fraction) -> None:
         if self._audio:

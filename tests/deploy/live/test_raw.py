@@ -11,7 +11,7 @@ import pytest
 
 from shm_deploy import MediaError
 from shm_deploy.live.raw import read_raw, write_raw
-from shm_deploy.live.sources import PixelName, Pipe
+from shm_deploy.live.sources import Pipe, PixelName
 
 
 def pipe(pixels: PixelName = "rgb24") -> Pipe:
