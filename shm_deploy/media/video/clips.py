@@ -27,7 +27,7 @@ from shm_deploy.media.products import Product
 from shm_deploy.media.progress import Progress
 from shm_deploy.media.video.audio import TrackFact
 from shm_deploy.media.video.backdrops import Backdrop, PixelsBehind, backdrop_name, open_backdrop
-from shm_deploy.media.video.parts import Interrupted, Note, part_of, record_of, take_over
+from shm_deploy.media.video.parts import Interrupted, Note, drop_lone_note, part_of, record_of, take_over
 from shm_deploy.media.video.pngs import PngWriter, verify_pngs
 from shm_deploy.media.video.reading import ClipFacts, ClipReader, seconds_of
 from shm_deploy.media.video.targets import CodecName, Content, Target, choose_target
@@ -123,13 +123,13 @@ def matte_clip(
     written_as = choose_target(target, recipe.content, recipe.codec)
     check_target(target, overwrite=overwrite)
     part = part_of(target)
-    part.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         clip = stack.enter_context(ClipReader(source))
         facts = clip.facts
         note = _note(matter, source, recipe, written_as.encoder)
         before = _taken_over(part, note) if resume else None
         note.write(part)
+        stack.callback(drop_lone_note, part)
         expected = Expected(size=facts.size, tags=tags_for(written_as, facts))
         behind = stack.enter_context(_backdrop(recipe, facts.size))
         writer = stack.enter_context(ClipWriter(part, written_as, facts, source, recipe.comment))

@@ -41,8 +41,12 @@ class Note:
     libavcodec: str
 
     def write(self, part: Path) -> None:
-        """Leave a note beside a part."""
-        record_of(part).write_text(json.dumps(vars(self), indent=1) + "\n")
+        """Leave a note beside a part, in a folder that is made where there is none."""
+        try:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            record_of(part).write_text(json.dumps(vars(self), indent=1) + "\n")
+        except OSError as error:
+            raise MediaError(f"can't write {record_of(part)}: {error.strerror or error}") from error
 
     def check(self, part: Path) -> None:
         """Make sure that a part was made with this.
@@ -61,6 +65,12 @@ class Note:
         ]
         if differing:
             raise MediaError(f"{part} was made with other options ({'; '.join(differing)}): leave --resume out")
+
+
+def drop_lone_note(part: Path) -> None:
+    """Remove the note of a run that failed before it wrote anything."""
+    if not part.exists():
+        record_of(part).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shm_deploy.errors import MediaError
+from shm_deploy.errors import MediaError, SpecError
 from shm_deploy.media.backgrounds import Blur, Colour
 from shm_deploy.media.products import Product
 from shm_deploy.media.video.backdrops import Film
@@ -229,3 +229,33 @@ def test_existing_results_are_not_overwritten_unasked(tmp_path: Path, run: Run) 
     with pytest.raises(MediaError, match="exists"):
         run(source, tmp_path / "out.mp4", GREEN)
     assert (tmp_path / "out.mp4").read_bytes() == b"mine"
+
+
+def test_run_that_fails_at_once_leaves_nothing(tmp_path: Path, run: Run) -> None:
+    """Frames too small for the network: no part, no note."""
+    source = zoo.write_clip(tmp_path / "source.mp4", size=(8, 8))
+    with pytest.raises(SpecError, match="at least 16 px"):
+        run(source, tmp_path / "out.mp4", GREEN)
+    assert [path.name for path in tmp_path.iterdir()] == ["source.mp4"]
+
+
+def test_folder_that_cannot_be_made_is_an_error_of_its_own(tmp_path: Path, run: Run) -> None:
+    """A file stands where the folder should be."""
+    source = zoo.write_clip(tmp_path / "source.mp4")
+    with pytest.raises(MediaError, match="can't write"):
+        run(source, source / "out.mp4", GREEN)
+
+
+def test_sound_alone_is_no_clip(tmp_path: Path, run: Run) -> None:
+    """An MP4 without video."""
+    source = tmp_path / "song.mp4"
+    with av.open(source, "w") as container:
+        track = container.add_stream("aac", rate=48_000)
+        assert isinstance(track, av.AudioStream)
+        track.layout = "mono"
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 48_000
+        container.mux(track.encode(silence))
+        container.mux(track.encode(None))
+    with pytest.raises(MediaError, match="no video"):
+        run(source, tmp_path / "out.mp4", GREEN)
