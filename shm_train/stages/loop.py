@@ -115,7 +115,7 @@ def train(
     """
     config = stage.config
     with join_processes(machine.device) as processes, interrupts() as signals, _clear_ends():
-        _check_shares(config, processes)
+        _check_shares(config, processes, learns_tnet=network.tnet.training)
         training_set = ComposedDataset(pack, config.data, held_out=False, num_patches=stage.num_patches)
         held_out = ComposedDataset(pack, config.data, held_out=True)
         _make_folder(folder)
@@ -147,17 +147,17 @@ def train(
         logger.info("stopped by signal %d at step %d; the same command goes on", signals[0], run.step)
 
 
-def _check_shares(config: RunConfig, processes: Processes) -> None:
+def _check_shares(config: RunConfig, processes: Processes, *, learns_tnet: bool) -> None:
     each, rest = divmod(config.data.batch_size, processes.count * config.accumulate)
     if rest or not each:
         raise SpecError(
             f"got batches of {config.data.batch_size} for {processes.count} processes of {config.accumulate} parts; "
             "a multiple of both is wanted: change data.batch_size"
         )
-    if each == 1 and not config.freeze_norms:
+    if each == 1 and learns_tnet and not config.freeze_norms:
         raise SpecError(
-            "got one example at a time, which batch norms can't learn from; give a larger data.batch_size, fewer parts "
-            "(accumulate), or freeze_norms=True"
+            "got one example at a time, from which T-Net's batch norms can't learn; give a larger data.batch_size, "
+            "fewer parts (accumulate), or freeze_norms=True"
         )
 
 

@@ -108,3 +108,10 @@ def test_deep_image_matting_learns_in_the_unknown_region_only(pack):
     batch["mnet_trimap"][:, spec.BACKGROUND] = 1
     mnet_losses(network, batch, 48, "true", MNetLossConfig(raw=0, gradient=0))["total"].backward()
     assert not network.mnet.mnet.prediction.weight.grad.any()
+
+
+@pytest.mark.slow
+def test_mnet_learns_from_one_canvas_at_a_time(pack, tmp_path):
+    """It is T-Net whose batch norms need more than one, and T-Net stays as it is."""
+    config = replace(TINY, data=replace(TINY_DATA, batch_size=1))
+    assert train(1, pack, tmp_path, config).training["step"] == 1
