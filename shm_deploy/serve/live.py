@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -58,14 +59,30 @@ async def _send_answers(
     """Send each answer in its turn, until None."""
     while (answer := await answers.get()) is not None:
         try:
-            await socket.send_bytes((await answer).data)
+            await _send_answer(socket, await _message_of(answer))
             service.meters.frames.inc()
-        except Problem as problem:
-            await socket.send_json(problem.body())
-        except WebSocketDisconnect:
-            pass  # whoever reads the frames is told as well
         finally:
             room.release()
+
+
+async def _message_of(answer: asyncio.Task[Answer]) -> bytes | str:
+    try:
+        return (await answer).data
+    except Problem as problem:
+        return json.dumps(problem.body())
+
+
+async def _send_answer(socket: WebSocket, message: bytes | str) -> None:
+    """Send it, unless nobody is there any more; whoever reads the frames is told of that as well."""
+    if socket.application_state is not WebSocketState.CONNECTED:
+        return
+    try:
+        if isinstance(message, str):
+            await socket.send_text(message)
+        else:
+            await socket.send_bytes(message)
+    except WebSocketDisconnect:
+        return
 
 
 async def _next_frame(socket: WebSocket, service: Service) -> bytes | None:
@@ -83,5 +100,4 @@ async def _next_frame(socket: WebSocket, service: Service) -> bytes | None:
         await socket.close(UNSUPPORTED, "wanted binary messages, each a picture file")
         return None
     assert isinstance(frame, bytes)
-    assert socket.application_state is WebSocketState.CONNECTED
     return frame

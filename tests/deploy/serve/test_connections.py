@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +14,8 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect as connect_live
 
 from shm_deploy.backends import Mattes
 from shm_deploy.serve.connections import listen
@@ -154,6 +158,38 @@ def test_vanished_client_is_not_worked_for(start: Start, photo: bytes) -> None:
         assert first.recv(12) == b"HTTP/1.1 200"
     assert ask(port, photo) == 200
     assert len(backend.shapes) == 2  # the first and the last
+
+
+def test_vanished_stream_is_no_fault(start: Start, photo: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Its frames in work are finished for nobody: no error is logged, and its place is free."""
+    backend = Counting()
+    port = start(Limits(num_live=1), backend)
+    stream = connect_live(f"ws://127.0.0.1:{port}/v1/live").__enter__()
+    for _ in range(4):
+        stream.send(photo)
+    assert backend.entered.wait(10)
+    reset = struct.pack("ii", 1, 0)  # close with RST: what a crashed client's kernel sends
+    stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+    stream.socket.shutdown(socket.SHUT_RDWR)
+    stream.socket.close()
+    backend.go.set()
+    for _ in range(50):
+        time.sleep(0.1)
+        if answered(port, photo):
+            break
+    else:
+        pytest.fail("the place does not come back")
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def answered(port: int, photo: bytes) -> bool:
+    """Whether a new stream is taken and served."""
+    try:
+        with connect_live(f"ws://127.0.0.1:{port}/v1/live") as stream:
+            stream.send(photo)
+            return bytes(stream.recv())[:4] == b"\x89PNG"
+    except InvalidStatus:
+        return False
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="needs Linux's TCP_USER_TIMEOUT")
