@@ -134,17 +134,6 @@ def test_silent_stream_is_closed(serve: Serve) -> None:
         assert caught.value.code == 1001
 
 
-def test_answers_that_come_after_the_end_are_dropped(serve: Serve) -> None:
-    """The service has closed the stream while a frame was in work."""
-    client = serve(backend=Uneven())
-    with client.websocket_connect("ws://localhost/v1/live") as socket:
-        socket.send_bytes(flat(5))
-        socket.send_text("hello")
-        with pytest.raises(WebSocketDisconnect) as caught:
-            socket.receive_bytes()
-        assert caught.value.code == 1003
-
-
 def test_text_is_no_frame(client: TestClient) -> None:
     """Closed with the code for what can't be taken."""
     with client.websocket_connect("ws://localhost/v1/live") as socket:
