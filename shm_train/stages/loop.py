@@ -263,8 +263,8 @@ def _clear_ends() -> Iterator[None]:
         if "DataLoader worker" not in str(error):
             raise
         raise LoaderFailed(
-            f"{str(error).splitlines()[0].strip()} Was it for memory? The same command goes on from the last "
-            "checkpoint; try fewer --workers"
+            f"a process that makes examples has died ({str(error).splitlines()[0].strip()}); was it killed for memory? "
+            "The same command goes on from the last checkpoint; try fewer --workers"
         ) from error
 
 
