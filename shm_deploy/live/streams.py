@@ -13,6 +13,12 @@ GIVE_UP_US = "10000000"  # a receiver that takes nothing for so long is gone
 ENCODER = MappingProxyType(
     {"preset": "veryfast", "tune": "zerolatency", "crf": "21", "maxrate": "6M", "bufsize": "6M", "bf": "0"}
 )
+_TRANSPORT = {
+    "rtmp": {"rw_timeout": GIVE_UP_US},
+    "rtmps": {"rw_timeout": GIVE_UP_US},
+    "tcp": {"rw_timeout": GIVE_UP_US},
+    "rtsp": {"rtsp_transport": "tcp"},
+}
 
 
 def stream_target(url: str, content: Content) -> Target:
@@ -30,7 +36,7 @@ def stream_target(url: str, content: Content) -> Target:
     muxer = MUXERS.get(scheme)
     if muxer is None:
         raise SpecError(f"got the output {url}; wanted an address of {', '.join(MUXERS)}")
-    transport = {"rtsp_transport": "tcp"} if scheme == "rtsp" else {"rw_timeout": GIVE_UP_US}
+    transport = _TRANSPORT.get(scheme, {})
     return Target(
         content=content,
         encoder="libx264",
