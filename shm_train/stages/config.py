@@ -139,7 +139,14 @@ def _check_encoder_rate(rate: float) -> None:
         raise SpecError(f"got encoder_rate {rate}; a positive number is wanted")
 
 
-LIVE_TNET = TNetConfig()
+# A narrow unknown region is what makes tiles pay. Much of what a small T-Net takes for a person is an animal or a thing
+# on other grounds, so it sees many grounds, with and without a person.
+LIVE_DATA = DataConfig(
+    unknown_radius=0.012,
+    mix=MixConfig(cutout=0.34, photo=0.27, recomposed=0.18, mask=0.07, nobody=0.14),
+)
+
+LIVE_TNET = TNetConfig(data=LIVE_DATA)
 
 # Mostly exact alphas: what M-Net has to learn is hair, and teachers' mattes are blurred there. T-Net's own trimaps,
 # because a small T-Net errs in ways that no dilation imitates, and the small M-Net has to live with them.
@@ -148,6 +155,7 @@ LIVE_MNET = MNetConfig(
         batch_size=4,
         patches=(192, 256),
         patch_size=192,
+        unknown_radius=0.012,
         mix=MixConfig(cutout=0.6, photo=0.2, recomposed=0.15, mask=0.0, nobody=0.05),
     ),
     trimaps="tnet",
@@ -156,7 +164,7 @@ LIVE_MNET = MNetConfig(
     ema_decay=0.995,
 )
 
-LIVE_E2E = EndToEndConfig()
+LIVE_E2E = EndToEndConfig(data=LIVE_DATA)
 
 # Chen et al. 2018, sections 4.5 and 5.1: composites only, flipped and else left as they are; T-Net sees the 800 crop,
 # M-Net patches of it at 320; Adam at 1e-5 throughout. An 800 px crop of a composite is a figure placed at random here.
