@@ -16,7 +16,10 @@ from shm_deploy.serve.app import create_app
 from shm_deploy.serve.settings import Access, Limits, Settings
 from tests.deploy.fakes import FakeParts
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:::PIL")]  # as the application sets it
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*:UserWarning"),
+]  # Pillow's, as the application does
 
 
 @pytest.fixture(scope="module")

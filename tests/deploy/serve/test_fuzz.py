@@ -16,12 +16,16 @@ from shm_deploy.serve.settings import Limits, Settings
 from tests.deploy.fakes import FakeParts
 from tests.deploy.media import zoo
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:::PIL")]  # as the application sets it
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*:UserWarning"),
+]  # Pillow's, as the application does
 
 LIMITS = Limits(max_bytes=200_000, max_pixels=100_000)
 SMALL = zoo.portrait(24, 20)
 SEEDS = {
     "jpeg": zoo.encoded(SMALL, "JPEG"),
+    "exif": zoo.encoded(SMALL, "JPEG", exif=b"Exif\0\0II*\0broken"),
     "progressive": zoo.encoded(SMALL, "JPEG", progressive=True),
     "cmyk": zoo.encoded(SMALL.convert("CMYK"), "JPEG"),
     "png": zoo.encoded(SMALL, icc_profile=zoo.rgb_profile()),
