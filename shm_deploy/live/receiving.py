@@ -106,6 +106,7 @@ class Receiver:
                 return
             except (av.error.FFmpegError, OSError) as error:
                 if error.errno == errno.EIO and self._is_address:  # RTMP's end, when the sender hangs up
+                    yield from self._stream.decode(None)  # what the decoder still holds
                     return
                 raise MediaError(f"{self._name} has gone: {_reason(error)}") from error
             try:
