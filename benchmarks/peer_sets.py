@@ -14,13 +14,10 @@ from numpy.typing import NDArray
 
 from shm_deploy.errors import SpecError
 from shm_train.data.samples import Pack, Sample
-from shm_train.evaluation.cases import COMPOSED, Case, Scene, composed_cases, empty_grounds, evenly
+from shm_train.evaluation.cases import COMPOSED, Case, Scene, composed_cases, evenly
 
 SETS = (COMPOSED, "whole_body", "upper_body", "agreement", "empty")
 MIN_CROP = 128  # side of an upper-body crop [px]; below, too little of the person is left to judge
-
-# Seen by eye: these grounds do show people (a pilot, a skier, three astronauts, riders), so neither set may use them.
-PEOPLED_GROUNDS = ("bsds500-146074", "bsds500-225017", "bsds500-323016", "bsds500-361084")
 
 
 def held_out_cases(pack: Pack, limit: int | None) -> list[Case]:
@@ -34,11 +31,11 @@ def held_out_cases(pack: Pack, limit: int | None) -> list[Case]:
         SpecError: a set has no picture in this pack.
     """
     cases = [
-        *composed_cases(pack, PEOPLED_GROUNDS),
+        *composed_cases(pack),
         *(Case("whole_body", s.source, s.key, partial(_labelled, pack, s)) for s in pack.of("mask", held_out=True)),
         *_upper_bodies(pack),
         *(Case("agreement", s.source, s.key, partial(_labelled, pack, s)) for s in pack.of("photo", held_out=True)),
-        *(Case("empty", s.source, s.key, partial(_labelled, pack, s)) for s in empty_grounds(pack, PEOPLED_GROUNDS)),
+        *(Case("empty", s.source, s.key, partial(_labelled, pack, s)) for s in pack.of("background", held_out=True)),
     ]
     by_set = {name: [case for case in cases if case.set_name == name] for name in SETS}
     for name, found in by_set.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -67,17 +67,12 @@ def find_cases(data: Path, limit: int | None) -> list[Case]:
     return evenly(cases, limit)
 
 
-def composed_cases(pack: Pack, without: Collection[str] = ()) -> list[Case]:
-    """Every held-out cut-out over two grounds; no grounds, no cases.
-
-    Args:
-        pack: its held-out samples are used, no others.
-        without: keys of grounds that show people after all.
-    """
+def composed_cases(pack: Pack) -> list[Case]:
+    """Every held-out cut-out of a pack over two held-out grounds; no grounds, no cases."""
     by_source = defaultdict(list)
     for sample in pack.of("cutout", held_out=True):
         by_source[sample.source].append(sample)
-    grounds = empty_grounds(pack, without)
+    grounds = pack.of("background", held_out=True)
     if not grounds:
         return []
     order = np.random.default_rng(SEED).permutation(len(grounds))
@@ -109,11 +104,6 @@ def folder_cases(folder: Path) -> list[Case]:
         Case(FOLDER, str(Path(name).parent), name, partial(_read, image, alphas[name]))
         for name, image in sorted(images.items())
     ]
-
-
-def empty_grounds(pack: Pack, without: Collection[str]) -> list[Sample]:
-    """The held-out grounds, in the pack's order."""
-    return [sample for sample in pack.of("background", held_out=True) if sample.key not in without]
 
 
 def evenly(items: Sequence[Item], most: int | None) -> list[Item]:

@@ -1,0 +1,20 @@
+#!/bin/sh
+# The same on a GPU, within a lease of minutes: recipes/live_gpu.sh SHARDS START OUT
+#
+#   SHARDS  folder that shm-data shard wrote; it travels in files of at most 64 MiB
+#   START   checkpoint to start from, such as shm_deploy/weights/shm-live.pt
+#   OUT     for the runs; the same command goes on with what is there
+#
+# MINUTES is for T-Net and M-Net together, MNET_MINUTES for M-Net after that.
+set -eu
+shards=$1 start=$2 out=$3
+here=$(dirname "$0")
+export PYTHONPATH="$here/.."
+workers=$(($(nproc) - 1))
+
+train() { python3 -c "import sys; from shm_train.cli.train import main; sys.exit(main())" "$@"; }
+
+train e2e --variant live --data "$shards" --out "$out/e2e" --start "$start" --minutes "${MINUTES:-14}" \
+  --batch-size 64 --rate 2e-3 --encoder-rate 6e-4 --precision bf16 --workers "$workers" --validate-every 500
+train mnet --variant live --data "$shards" --out "$out/mnet" --start "$out/e2e/last.pt" \
+  --minutes "${MNET_MINUTES:-5}" --batch-size 32 --rate 4e-3 --precision bf16 --workers "$workers" --validate-every 500
