@@ -5,16 +5,13 @@
 #   START   checkpoint to start from, such as shm_deploy/weights/shm-live.pt
 #   OUT     for the runs; the same command goes on with what is there
 #
-# MINUTES is for T-Net and M-Net together, MNET_MINUTES for M-Net after that.
+# MINUTES is how long it trains.
 set -eu
 shards=$1 start=$2 out=$3
 here=$(dirname "$0")
 export PYTHONPATH="$here/.."
 workers=$(($(nproc) - 1))
 
-train() { python3 -c "import sys; from shm_train.cli.train import main; sys.exit(main())" "$@"; }
-
-train e2e --variant live --data "$shards" --out "$out/e2e" --start "$start" --minutes "${MINUTES:-14}" \
+python3 -c "import sys; from shm_train.cli.train import main; sys.exit(main())" \
+  e2e --variant live --data "$shards" --out "$out/e2e" --start "$start" --minutes "${MINUTES:-18}" \
   --batch-size 64 --rate 2e-3 --encoder-rate 6e-4 --precision bf16 --workers "$workers" --validate-every 500
-train mnet --variant live --data "$shards" --out "$out/mnet" --start "$out/e2e/last.pt" \
-  --minutes "${MNET_MINUTES:-5}" --batch-size 32 --rate 4e-3 --precision bf16 --workers "$workers" --validate-every 500

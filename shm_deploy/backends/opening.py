@@ -47,10 +47,12 @@ def open_backend(
         case "tiles":
             edge, files = _tnet_edge(model), model.parts()
             _require("onnxruntime", "cpu")
+            from shm_deploy.backends.devices import thread_count
             from shm_deploy.backends.onnxruntime import OnnxRuntimeParts
             from shm_deploy.backends.tiles import TiledBackend
 
-            return TiledBackend(OnnxRuntimeParts(files, _on_cpu(device), threads), edge)
+            wide, narrow = (OnnxRuntimeParts(files, _on_cpu(device), count) for count in (threads, 1))
+            return TiledBackend(wide, narrow, edge, thread_count(threads))
         case "openvino":
             _require("openvino", "openvino")
             from shm_deploy.backends.openvino import OpenVinoBackend

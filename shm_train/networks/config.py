@@ -39,7 +39,7 @@ class LiveConfig:
     method: Method = "shm"
     tnet_edge: int = 320  # longest side of T-Net's input [px]; its cost does not grow with the frame
     tnet_width: int = 32  # channels of T-Net's decoder at a quarter of its input; others follow from it
-    mnet_widths: tuple[int, int, int, int] = (16, 16, 32, 48)  # channels at 1/2, 1/4, 1/8, 1/16 of the frame
+    mnet_widths: tuple[int, int, int] = (32, 32, 48)  # channels at 1/4, 1/8, 1/16 of the frame
 
     def __post_init__(self) -> None:
         _check_method(self.method)
@@ -47,8 +47,8 @@ class LiveConfig:
             raise SpecError(f"got tnet_edge {self.tnet_edge}; it must be a multiple of 32, at least 64")
         if self.tnet_width < 4 or self.tnet_width % 4:
             raise SpecError(f"got tnet_width {self.tnet_width}; it must be a multiple of 4, at least 4")
-        if len(self.mnet_widths) != 4 or min(self.mnet_widths) < 1:
-            raise SpecError(f"got mnet_widths {self.mnet_widths}; four positive channel counts are wanted")
+        if len(self.mnet_widths) != 3 or min(self.mnet_widths) < 1:
+            raise SpecError(f"got mnet_widths {self.mnet_widths}; three positive channel counts are wanted")
 
 
 NetworkConfig = PaperConfig | LiveConfig

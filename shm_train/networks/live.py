@@ -1,4 +1,4 @@
-"""The small network: EfficientNet-Lite0 on a fixed budget of pixels as T-Net, a slim half-resolution U-Net as M-Net."""
+"""The small network: EfficientNet-Lite0 on a fixed budget of pixels as T-Net, a slim U-Net as M-Net."""
 
 from __future__ import annotations
 
@@ -142,29 +142,32 @@ class LiveTNet(nn.Module):
 
 
 class LiveMNet(nn.Module):
-    """Image and trimap to raw alpha: a U-Net whose largest feature map is half the frame.
+    """Image and trimap to raw alpha: a U-Net whose largest feature map has a quarter of the frame's sides.
 
-    Widths are multiples of 16 and skips are added, not concatenated: ONNX Runtime then keeps one blocked layout.
+    Each of its places sees a square of pixels and predicts one. Strided convolutions take squares, too: a third of the
+    cost of overlapping ones. Widths are multiples of 16 and skips are added, not concatenated: ONNX Runtime then keeps
+    one blocked layout.
     """
 
     STRIDE = 16
+    SQUARE = 4  # [px]
 
     def __init__(self, config: LiveConfig) -> None:
         super().__init__()
-        half, quarter, eighth, sixteenth = config.mnet_widths
-        self.image_stem = nn.Conv2d(3, half, 2, 2)
-        self.trimap_stem = nn.Conv2d(3, half, 1, bias=False)
-        self.encode2 = ConvNormAct(half, half)
-        self.encode4 = nn.Sequential(ConvNormAct(half, quarter, stride=2), ConvNormAct(quarter, quarter))
-        self.encode8 = nn.Sequential(ConvNormAct(quarter, eighth, stride=2), ConvNormAct(eighth, eighth))
-        self.encode16 = nn.Sequential(ConvNormAct(eighth, sixteenth, stride=2), ConvNormAct(sixteenth, sixteenth))
+        quarter, eighth, sixteenth = config.mnet_widths
+        self.image_stem = nn.Conv2d(3, quarter, self.SQUARE, self.SQUARE)
+        self.trimap_stem = nn.Conv2d(3, quarter, 1, bias=False)
+        self.encode8 = nn.Sequential(ConvNormAct(quarter, eighth, kernel=2, stride=2), ConvNormAct(eighth, eighth))
+        self.encode16 = nn.Sequential(
+            ConvNormAct(eighth, sixteenth, kernel=2, stride=2),
+            ConvNormAct(sixteenth, sixteenth),
+            ConvNormAct(sixteenth, sixteenth),
+        )
         self.ascend8 = ConvNormAct(sixteenth, eighth, kernel=1)
         self.ascend4 = ConvNormAct(eighth, quarter, kernel=1)
-        self.ascend2 = ConvNormAct(quarter, half, kernel=1)
         self.decode8 = ConvNormAct(eighth, eighth)
         self.decode4 = ConvNormAct(quarter, quarter)
-        self.decode2 = ConvNormAct(half, half)
-        self.prediction = nn.Conv2d(half, 4, 3, padding=1)
+        self.prediction = nn.Conv2d(quarter, self.SQUARE**2, 1)
 
     def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
         """Image (N, 3, H, W) RGB 0..255, softmax trimap (N, 3, h, w) of any size -> raw alpha (N, 1, H, W) float32.
@@ -173,18 +176,15 @@ class LiveMNet(nn.Module):
         """
         height, width = image.shape[-2:]
         dtype = self.prediction.weight.dtype
-        trimap = resize(trimap, ((height + 1) // 2, (width + 1) // 2)).to(dtype)
-        trimap = pad_to_multiple(trimap, self.STRIDE // 2)
+        trimap = resize(trimap, ((height + 3) // 4, (width + 3) // 4)).to(dtype)
+        trimap = pad_to_multiple(trimap, self.STRIDE // self.SQUARE)
         image = pad_to_multiple(image.to(dtype), self.STRIDE)
-        x = F.relu(self._stem(image) + self.trimap_stem(trimap))  # (N, half, H/2, W/2)
-        x2 = self.encode2(x)
-        x4 = self.encode4(x2)
+        x4 = F.relu(self._stem(image) + self.trimap_stem(trimap))  # (N, quarter, H/4, W/4)
         x8 = self.encode8(x4)
         x = self.encode16(x8)
         x = self.decode8(_double(self.ascend8(x)) + x8)
         x = self.decode4(_double(self.ascend4(x)) + x4)
-        x = self.decode2(_double(self.ascend2(x)) + x2)
-        alpha = F.pixel_shuffle(self.prediction(x), 2)[..., :height, :width].float()
+        alpha = F.pixel_shuffle(self.prediction(x), self.SQUARE)[..., :height, :width].float()
         return alpha if self.training else alpha.clamp(0, 1)
 
     def _stem(self, image: Tensor) -> Tensor:
@@ -194,7 +194,7 @@ class LiveMNet(nn.Module):
         mean, deviation = statistics(weight.device)
         scaled = weight.float() / deviation
         shifted = bias.float() - (scaled * mean).sum(dim=(1, 2, 3))
-        return F.conv2d(image, scaled.to(weight.dtype), shifted.to(weight.dtype), stride=2)
+        return F.conv2d(image, scaled.to(weight.dtype), shifted.to(weight.dtype), stride=self.SQUARE)
 
 
 def _larger(a: int, b: int) -> int:

@@ -54,7 +54,7 @@ class ConvNormAct(nn.Sequential):
 
     def __init__(self, num_in: int, num_out: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__(
-            nn.Conv2d(num_in, num_out, kernel, stride, kernel // 2, bias=False),
+            nn.Conv2d(num_in, num_out, kernel, stride, (kernel - 1) // 2, bias=False),
             nn.BatchNorm2d(num_out),
             nn.ReLU(inplace=True),
         )

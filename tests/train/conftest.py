@@ -18,7 +18,7 @@ from shm_train.networks import LiveConfig
 from shm_train.stages.config import LIVE_E2E, EndToEndConfig
 
 SIDE = 96  # of the drawn pictures [px]
-TINY_NETWORK = LiveConfig(tnet_edge=64, tnet_width=4, mnet_widths=(4, 4, 4, 4))
+TINY_NETWORK = LiveConfig(tnet_edge=64, tnet_width=4, mnet_widths=(4, 4, 4))
 TINY_DATA = DataConfig(batch_size=2, canvases=((64, 64), (64, 96)), patches=(48,), patch_size=48)
 NO_CAMERA = AugmentConfig(noise=0, blur=0, jpeg=0)
 

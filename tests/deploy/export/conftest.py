@@ -12,7 +12,7 @@ from shm_deploy.export.photographs import load_photographs
 from shm_train.checkpoint import Checkpoint, save_checkpoint
 from shm_train.networks import LiveConfig, NetworkConfig, PaperConfig, SemanticHumanMatting
 
-SMALL_LIVE = LiveConfig(tnet_edge=64, tnet_width=4, mnet_widths=(4, 4, 4, 4))
+SMALL_LIVE = LiveConfig(tnet_edge=64, tnet_width=4, mnet_widths=(4, 4, 4))
 
 
 def calibrated(config: NetworkConfig) -> SemanticHumanMatting:

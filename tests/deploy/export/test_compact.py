@@ -52,7 +52,8 @@ def test_rounded_weights_survive_folding_as_halves(checkpoint: Checkpoint) -> No
 
 def test_weight_beyond_half_precision_is_refused(checkpoint: Checkpoint) -> None:
     """65,504 is the largest half; the layer is named."""
-    checkpoint.weights["mnet.prediction.weight"] = torch.full((4, 16, 3, 3), 70000.0)
+    name = "mnet.prediction.weight"
+    checkpoint.weights[name] = torch.full(checkpoint.weights[name].shape, 70000.0)
     with pytest.raises(SpecError, match=r"mnet\.prediction\.weight"):
         round_checkpoint(checkpoint)
 

@@ -117,7 +117,7 @@ def test_images_of_a_batch_do_not_see_each_other(variant, request):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"tnet_edge": 100}, {"tnet_width": 30}, {"mnet_widths": (16, 16, 32)}],
+    [{"tnet_edge": 100}, {"tnet_width": 30}, {"mnet_widths": (16, 16, 32, 48)}],
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_impossible_configs_are_refused(wrong):
