@@ -13,7 +13,7 @@ from tests.benchmarks.small_pack import write_pack
 TINY = {
     "network.tnet_edge": 64,
     "network.tnet_width": 4,
-    "network.mnet_widths": (4, 4, 4, 4),
+    "network.mnet_widths": (4, 4, 4),
     "data.batch_size": 2,
     "data.canvases": ((64, 64),),
     "data.patches": (48,),

@@ -87,7 +87,7 @@ def test_a_runtime_accepts_what_was_exported(exported: Exported) -> None:
 def test_a_failed_check_leaves_what_was_there(exported: Exported, small_checkpoint: Path, tmp_path: Path) -> None:
     """An overflowing layer fails FP16: no engine, a report with the layer's name, the earlier export untouched."""
     checkpoint = load_checkpoint(small_checkpoint)
-    weights = dict(checkpoint.weights) | {"mnet.prediction.bias": torch.full((4,), 1e5)}
+    weights = dict(checkpoint.weights) | {"mnet.prediction.bias": torch.full((16,), 1e5)}
     overflowing = tmp_path / "overflowing.pt"
     save_checkpoint(overflowing, Checkpoint(config=checkpoint.config, weights=weights))
     folder = exported.report.parent

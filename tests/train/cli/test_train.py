@@ -47,7 +47,7 @@ def test_a_folder_that_is_no_pack_ends_with_one_line(tmp_path, capsys):
 @pytest.mark.slow
 def test_three_commands_train_the_network_stage_by_stage(pack, tmp_path, caplog):
     """T-Net; M-Net under true trimaps; both together, from what the stages before left."""
-    tiny = ["--set", "network.tnet_edge=64", "--set", "network.tnet_width=4", "--set", "network.mnet_widths=(4,4,4,4)"]
+    tiny = ["--set", "network.tnet_edge=64", "--set", "network.tnet_width=4", "--set", "network.mnet_widths=(4,4,4)"]
     fixed = ["--variant", "live", "--data", str(pack.folder), "--workers", "0", "--threads", "1", "--batch-size", "2"]
     fixed += [*TINY, *tiny, "--set", "num_validation=2", "--steps", "1"]
 
