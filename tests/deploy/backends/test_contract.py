@@ -135,7 +135,7 @@ def open_live(live_folder: Path) -> Callable[[BackendName], Backend]:
     """Opens the calibrated `live` network in a backend."""
 
     def opened(backend: BackendName) -> Backend:
-        return open_backend(find_model(live_folder / LIVE_FILES[backend]), device="cpu", threads=2, backend=backend)
+        return open_backend(find_model(live_folder / LIVE_FILES[backend]), device="cpu", threads=1, backend=backend)
 
     return opened
 
@@ -161,8 +161,9 @@ def test_live_parts_keep_the_contract(name: BackendName, live_folder: Path) -> N
     parts.close()
 
 
+# Tiles take M-Net to agree with a T-Net that is nearly sure; trained ones do (test_tiles.py), random ones don't.
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in LIVE_FILES if name != "pytorch"])
+@pytest.mark.parametrize("name", ONNX_RUNTIMES)
 def test_live_network_agrees_with_pytorch(
     name: BackendName, open_live: Callable[[BackendName], Backend], portrait: NDArray[np.uint8]
 ) -> None:

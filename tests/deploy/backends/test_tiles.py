@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from shm_deploy import spec
+from shm_deploy.artifacts import find_model
+from shm_deploy.backends import open_backend
 from shm_deploy.backends.tiles import COLUMNS, HALO, NEGLIGIBLE, ROWS, TiledBackend, find_tiles
 
 
@@ -131,6 +133,20 @@ def test_frames_of_a_batch_are_matted_one_by_one():
     frames = np.stack([frame_of(200, 300), 255 - frame_of(200, 300)])
     together = backend.run(frames).alpha
     assert np.array_equal(together[1], backend.run(frames[1:]).alpha[0])
+
+
+@pytest.mark.parametrize("size", [(720, 1280), (1080, 810)], ids=str)
+def test_packaged_model_gives_the_matte_of_one_piece(size, portrait):
+    """Within the bounds for two FP32 backends, and not by running it in one piece."""
+    frame = cv2.resize(portrait, size[::-1])[None]
+    model = find_model(None)
+    tiles, whole = (open_backend(model, device="cpu", threads=2, backend=name) for name in ("tiles", "onnxruntime"))
+    difference = np.abs(tiles.run(frame).alpha.astype(np.float64) - whole.run(frame).alpha) / 255
+    assert difference.max() > 0
+    assert difference.mean() <= spec.BACKENDS_FP32["live"].mean
+    assert np.quantile(difference, 0.999) <= spec.BACKENDS_FP32["live"].p999
+    tiles.close()
+    whole.close()
 
 
 def test_closing_closes_the_parts():
