@@ -112,7 +112,7 @@ def test_half_graph_is_the_same_network(network: SemanticHumanMatting, folder: P
     frames = _frames((128, 176), 1)
     alpha, _ = OnnxRuntimeBackend(folder / "shm.fp16.onnx", "cpu", None).run(frames)
     expected, _ = _reference(network, frames)
-    assert (np.abs(alpha.astype(int) - expected) / 255).mean() <= spec.HALF_WEIGHTS["live"].mean
+    assert (np.abs(alpha.astype(int) - expected) / 255).mean() <= spec.HALF_WEIGHTS[network.config.variant].mean
 
 
 def test_names_and_types_are_those_of_the_contract(graphs: Graphs) -> None:
