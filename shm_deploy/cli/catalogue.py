@@ -11,7 +11,7 @@ from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NoReturn
 
-from shm_deploy import spec
+from shm_deploy.cli.model_options import max_edge_of
 from shm_deploy.errors import BackendUnavailable, MediaError, SpecError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def matte_catalogue(args: argparse.Namespace, recipe: Recipe, usage_error: Calla
             model=None if args.model is None else absolute(args.model),
             device=args.device,
             threads=args.threads,
-            max_edge=spec.MAX_EDGE if args.max_edge is None else (args.max_edge or None),
+            max_edge=max_edge_of(args),
         )
         items = list_items(args.inputs, args.output, settings.suffix)
     except SpecError as error:

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from fractions import Fraction
 from typing import TYPE_CHECKING, NoReturn
 
+from shm_deploy.cli.model_options import add_model_options, max_edge_of
 from shm_deploy.errors import MatteError, SpecError
 
 # Whatever takes long to import is imported after the arguments have been read.
@@ -86,26 +87,8 @@ def _parser() -> argparse.ArgumentParser:
         default=0.0,
         help="seconds in which to open a camera or an address again when it ends, stalls or vanishes (0)",
     )
-    model = parser.add_argument_group("model")
-    model.add_argument("--model", help=".onnx, .plan or .pt file; the packaged one if left out")
-    model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    model.add_argument("--threads", type=_positive, help="CPU threads (default: all)")
-    model.add_argument("--max-edge", type=_edge, help="longest side the network sees, px; 0: no limit (default: 1500)")
+    add_model_options(parser.add_argument_group("model"))
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"got {text}, wanted 1 or more")
-    return number
-
-
-def _edge(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"got {text}, wanted a length in pixels, or 0 for no limit")
-    return number
 
 
 def _rate(text: str) -> Fraction:
@@ -126,7 +109,6 @@ def _live(args: argparse.Namespace, usage_error: Callable[[str], NoReturn]) -> i
     from shm_deploy.media.video.library import require_av
 
     require_av()
-    from shm_deploy import spec
     from shm_deploy.live.outputs import ToPipe
     from shm_deploy.live.running import run_live
     from shm_deploy.matter import Matter
@@ -135,8 +117,7 @@ def _live(args: argparse.Namespace, usage_error: Callable[[str], NoReturn]) -> i
         job = _job(args)
     except SpecError as error:
         usage_error(str(error))
-    max_edge = spec.MAX_EDGE if args.max_edge is None else (args.max_edge or None)
-    with Matter(args.model, device=args.device, threads=args.threads, max_edge=max_edge) as matter:
+    with Matter(args.model, device=args.device, threads=args.threads, max_edge=max_edge_of(args)) as matter:
         info = matter.info()
         with _stopped_by_signals() as stop:
             tally = run_live(matter, job, sys.stdout.buffer, stop, _tell)

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from shm_deploy.cli.model_options import add_model_options, max_edge_of
 from shm_deploy.errors import BackendError, MatteError, MediaError, SpecError
 
 # Whatever takes long to import is imported after the arguments have been read.
@@ -75,10 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ray-address", metavar="ADDRESS", help="of a Ray cluster (default: RAY_ADDRESS, or this machine)"
     )
-    parser.add_argument("--model", help=".onnx, .plan or .pt file; the packaged one if left out")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--threads", type=_positive, help="CPU threads (default: all)")
-    parser.add_argument("--max-edge", type=_edge, help="longest side the network sees, px; 0: no limit (default: 1500)")
+    add_model_options(parser)
     parser.add_argument(
         "--quality", choices=("fast", "exact"), default="fast", help="how foreground colours are found (default: fast)"
     )
@@ -92,20 +90,6 @@ def _parser() -> argparse.ArgumentParser:
     video.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     video.add_argument("--verify", action="store_true", help="read the result again; exit 3 if something was lost")
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"got {text}, wanted 1 or more")
-    return number
-
-
-def _edge(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"got {text}, wanted a length in pixels, or 0 for no limit")
-    return number
 
 
 def _matte(args: argparse.Namespace, usage_error: Callable[[str], NoReturn]) -> int:
@@ -183,13 +167,11 @@ def _recipe(args: argparse.Namespace, kind: ImageFormat) -> Recipe:
 
 
 def _open_matter(args: argparse.Namespace) -> Matter:
-    from shm_deploy import spec
     from shm_deploy.matter import Matter
 
     # Pillow's remarks on half-broken files are no business of someone who runs a command.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    max_edge = spec.MAX_EDGE if args.max_edge is None else (args.max_edge or None)
-    return Matter(args.model, device=args.device, threads=args.threads, max_edge=max_edge)
+    return Matter(args.model, device=args.device, threads=args.threads, max_edge=max_edge_of(args))
 
 
 def _matte_stream(matter: Matter, args: argparse.Namespace, recipe: Recipe) -> int:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shm_deploy.cli.model_options import add_model_options, max_edge_of, not_negative, positive
 from shm_deploy.errors import BackendUnavailable, MatteError, SpecError
 
 # Whatever takes long to import is imported after the arguments have been read.
@@ -43,42 +44,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine)")
     parser.add_argument("--port", type=_port, default=8000, help="0 takes any free one (default: 8000)")
-    parser.add_argument("--workers", type=_positive, default=1, help="processes, each with its own model (default: 1)")
+    parser.add_argument("--workers", type=positive, default=1, help="processes, each with its own model (default: 1)")
     access = parser.add_argument_group("access")
     access.add_argument("--token-file", type=Path, help="a file that holds a bearer token, asked of every request")
     access.add_argument(
         "--origin", action="append", default=[], metavar="URL", help="let pages of this origin in; may be repeated"
     )
     limits = parser.add_argument_group("limits, of each process")
-    limits.add_argument("--max-bytes", type=_positive, help="of one request (default: 32 MiB)")
-    limits.add_argument("--max-pixels", type=_positive, help="of one picture, before it is decoded (default: 50000000)")
-    limits.add_argument("--timeout", type=_positive, help="seconds to arrive, and to be answered (default: 30)")
-    limits.add_argument("--working", type=_positive, help="pictures in work at a time (default: 2)")
-    limits.add_argument("--waiting", type=_number, help="pictures that wait; then it is 503 (default: 16)")
-    limits.add_argument("--live", type=_number, help="live streams at a time (default: 4)")
-    limits.add_argument("--batch", type=_positive, help="pictures of one size in a run (default: 1 on CPUs, 8 on GPUs)")
-    model = parser.add_argument_group("model")
-    model.add_argument("--model", help=".onnx, .plan or .pt file; the packaged one if left out")
-    model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    model.add_argument("--threads", type=_positive, help="CPU threads of the network (default: all, shared by workers)")
-    model.add_argument(
-        "--max-edge", type=_number, help="longest side the network sees, px; 0: no limit (default: 1500)"
-    )
+    limits.add_argument("--max-bytes", type=positive, help="of one request (default: 32 MiB)")
+    limits.add_argument("--max-pixels", type=positive, help="of one picture, before it is decoded (default: 50000000)")
+    limits.add_argument("--timeout", type=positive, help="seconds to arrive, and to be answered (default: 30)")
+    limits.add_argument("--working", type=positive, help="pictures in work at a time (default: 2)")
+    limits.add_argument("--waiting", type=not_negative, help="pictures that wait; then it is 503 (default: 16)")
+    limits.add_argument("--live", type=not_negative, help="live streams at a time (default: 4)")
+    limits.add_argument("--batch", type=positive, help="pictures of one size in a run (default: 1 on CPUs, 8 on GPUs)")
+    add_model_options(parser.add_argument_group("model"))
     return parser
-
-
-def _number(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"got {text}, wanted 0 or more")
-    return number
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"got {text}, wanted 1 or more")
-    return number
 
 
 def _port(text: str) -> int:
@@ -97,13 +78,11 @@ def _serve(args: argparse.Namespace) -> int:
         raise BackendUnavailable(
             f"shm-serve needs packages that do not import ({error}): pip install 'semantic-human-matting[cpu,serve]'"
         ) from error
-    from shm_deploy import spec
     from shm_deploy.matter import Matter
 
     settings = _settings(args)
     threads = args.threads or max(1, len(os.sched_getaffinity(0)) // args.workers)
-    max_edge = spec.MAX_EDGE if args.max_edge is None else (args.max_edge or None)
-    open_matter = partial(Matter, args.model, device=args.device, threads=threads, max_edge=max_edge)
+    open_matter = partial(Matter, args.model, device=args.device, threads=threads, max_edge=max_edge_of(args))
     with open_matter() as matter:  # what does not run is told before anything listens
         suited_batch(matter.info(), settings.limits.batch)
     try:
