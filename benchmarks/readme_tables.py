@@ -128,8 +128,8 @@ def parity_table(record: Record) -> str:
     rows = [_parity_cells(model) for model in record["models"]]
     heading = ["network", "sizes", "mean, float", "p99.9, float", "mean, bytes", "p99.9 /255", "max /255", "NaN"]
     note = (
-        "The worst |Δα| of any size between ONNX Runtime and PyTorch; float: the parts, bytes: the joined graph with "
-        "its 8-bit output. Every size and the four metrics: benchmarks/results/parity.json."
+        "The worst |Δα| of any size between ONNX Runtime and PyTorch; float: the parts, bytes: what `Matter` "
+        "gives, for live by tiles. Every size and the four metrics: benchmarks/results/parity.json."
     )
     origins = [f"{model['variant']}: {_origin({**model, 'device': record['device']})}" for model in record["models"]]
     return "\n".join([_table(heading, rows), "", " ".join([note, *origins])])
