@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,3 +51,17 @@ class FakeParts(FakeBackend):
     def fusion(self, trimap: NDArray[np.float32], alpha_raw: NDArray[np.float32]) -> NDArray[np.float32]:
         self.calls.append("fusion")
         return trimap[:, :1] + trimap[:, 2:] * alpha_raw
+
+
+class HeldBackend(FakeBackend):
+    """A run says that it has begun, and ends when it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = threading.Event()
+        self.go = threading.Event()
+
+    def run(self, frames: NDArray[np.uint8]) -> Mattes:
+        self.entered.set()
+        assert self.go.wait(10)
+        return super().run(frames)

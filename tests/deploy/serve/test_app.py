@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,22 +12,8 @@ from numpy.typing import NDArray
 from shm_deploy.backends import Mattes
 from shm_deploy.errors import BackendError
 from shm_deploy.serve.settings import Limits
-from tests.deploy.fakes import FakeBackend
+from tests.deploy.fakes import FakeBackend, HeldBackend
 from tests.deploy.serve.conftest import Serve
-
-
-class Held(FakeBackend):
-    """Runs until it is told to go on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.entered = threading.Event()
-        self.go = threading.Event()
-
-    def run(self, frames: NDArray[np.uint8]) -> Mattes:
-        self.entered.set()
-        assert self.go.wait(10)
-        return super().run(frames)
 
 
 class Broken(FakeBackend):
@@ -47,7 +32,7 @@ class Buggy(FakeBackend):
 
 def test_full_house_is_refused_and_shows_in_readiness(serve: Serve, photo: bytes) -> None:
     """503 with Retry-After, for requests and for /readyz, while /healthz stays well; then all is as before."""
-    backend = Held()
+    backend = HeldBackend()
     client = serve(Limits(num_working=1, num_waiting=0), backend=backend)
     assert client.get("/readyz").json() == {"status": "ready", "backend": "fake", "device": "cpu"}
     with ThreadPoolExecutor(1) as threads:
@@ -65,7 +50,7 @@ def test_full_house_is_refused_and_shows_in_readiness(serve: Serve, photo: bytes
 
 def test_matte_that_takes_too_long_is_given_up(serve: Serve, photo: bytes) -> None:
     """503 in time; the thread's place is counted until it is really free."""
-    backend = Held()
+    backend = HeldBackend()
     client = serve(Limits(num_working=1, num_waiting=0, seconds=0.2), backend=backend)
     answer = client.post("/v1/matte", content=photo)
     assert answer.status_code == 503

@@ -6,21 +6,17 @@ import http.client
 import logging
 import socket
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as connect_live
 
-from shm_deploy.backends import Mattes
 from shm_deploy.serve.connections import listen
 from shm_deploy.serve.settings import Limits, Settings
-from tests.deploy.fakes import FakeBackend, FakeParts
+from tests.deploy.fakes import FakeBackend, FakeParts, HeldBackend
 from tests.deploy.serve.servers import running
 
 pytestmark = pytest.mark.slow  # most of it is waiting for time limits
@@ -127,23 +123,9 @@ def test_too_many_bytes_are_413_and_the_sender_reads_it(chunked: bool, start: St
     assert ask(port, photo) == 200
 
 
-class Counting(FakeBackend):
-    """Takes its time, and counts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.entered = threading.Event()
-        self.go = threading.Event()
-
-    def run(self, frames: NDArray[np.uint8]) -> Mattes:
-        self.entered.set()
-        assert self.go.wait(10)
-        return super().run(frames)
-
-
 def test_vanished_client_is_not_worked_for(start: Start, photo: bytes) -> None:
     """Its picture is dropped from the line; those behind it are served."""
-    backend = Counting()
+    backend = HeldBackend()
     port = start(Limits(num_working=1, num_waiting=4), backend)
     request = b"POST /v1/matte HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(photo) + photo
     with connect(port) as first:
@@ -162,7 +144,7 @@ def test_vanished_client_is_not_worked_for(start: Start, photo: bytes) -> None:
 
 def test_vanished_stream_is_no_fault(start: Start, photo: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """Its frames in work are finished for nobody: no error is logged, and its place is free."""
-    backend = Counting()
+    backend = HeldBackend()
     port = start(Limits(num_live=1), backend)
     stream = connect_live(f"ws://127.0.0.1:{port}/v1/live").__enter__()
     for _ in range(4):
