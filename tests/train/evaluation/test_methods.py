@@ -41,7 +41,8 @@ def test_a_true_trimap_leaves_only_the_unknown_region_to_mnet():
     assert (found.alpha[:, 48:] == 1).all()
 
 
-@pytest.mark.parametrize("method", ["true-cf", "true-knn"])
+# pymatting compiles its search of neighbours when it is first called: most of a minute
+@pytest.mark.parametrize("method", ["true-cf", pytest.param("true-knn", marks=pytest.mark.slow)])
 def test_matting_finds_an_alpha_that_the_colours_show(method):
     """Two colours mixed along a ramp: far nearer to it than the trimap's own half everywhere."""
     ramp = np.tile(np.clip((np.arange(64, dtype=np.float32) - 24) / 16, 0, 1), (48, 1))
