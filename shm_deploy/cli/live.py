@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
     from shm_deploy.live.running import LiveJob
 
 BLUR = "blur"
+GRACE_S = 1.0  # for a source to be closed
+
+
+def command() -> NoReturn:
+    """Run the command and end the process, at once where a source can't be closed."""
+    code = main()
+    from shm_deploy.live.feed import feed_is_stuck
+
+    if feed_is_stuck(GRACE_S):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -173,4 +187,4 @@ def _tell(message: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -17,6 +17,7 @@ from shm_deploy.stream.frames import Frame
 
 POLL_S = 0.1  # how soon a wish to stop is noticed
 ROOM = 2  # frames
+THREAD = "shm-feed"
 
 Item = TypeVar("Item")
 
@@ -60,7 +61,7 @@ class Feed:
         self._frames: queue.Queue[Frame | None] = queue.Queue(ROOM)
         self._failure: BaseException | None = None
         # A daemon: a device that never answers must not keep the process alive.
-        threading.Thread(target=self._read, name="shm-feed", daemon=True).start()
+        threading.Thread(target=self._read, name=THREAD, daemon=True).start()
 
     def opened(self) -> Opened | None:
         """Wait until the source is open; None where it was stopped before.
@@ -120,3 +121,15 @@ class Feed:
                 continue
             return True
         return False
+
+
+def feed_is_stuck(patience_s: float) -> bool:
+    """Whether a feed that was left is still inside its source after so long: FFmpeg that waits for a sender, a driver.
+
+    A process that is torn down around such a thread may crash.
+    """
+    end = time.monotonic() + patience_s
+    feeds = [thread for thread in threading.enumerate() if thread.name == THREAD]
+    for feed in feeds:
+        feed.join(max(0.0, end - time.monotonic()))
+    return any(feed.is_alive() for feed in feeds)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from shm_deploy import Frame, MediaError
-from shm_deploy.live.feed import Feed, Opened, Opener, Patience
+from shm_deploy.live.feed import Feed, Opened, Opener, Patience, feed_is_stuck
 from shm_deploy.live.lasting import LastingSource
 
 SHORT = Patience(open_s=0.2, frame_s=0.2)
@@ -202,3 +202,20 @@ def test_other_size_is_an_error(stop: threading.Event) -> None:
     )
     with pytest.raises(MediaError, match="2x4 px after 2x2"):
         list(source.frames())
+
+
+def test_a_feed_that_can_not_be_closed_is_known(stop: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While its source holds it, however long one waits; not after that."""
+    monkeypatch.setattr("shm_deploy.live.feed.THREAD", "feed-of-this-test")  # others may have left one that is stuck
+    inside = threading.Event()
+
+    def holding() -> Iterator[Frame]:
+        inside.set()
+        stop.wait()
+        yield from ()
+
+    Feed(opener(holding), LONG, stop)
+    assert inside.wait(20)
+    assert feed_is_stuck(0.05)
+    stop.set()
+    assert not feed_is_stuck(20)
