@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -15,6 +16,11 @@ from shm_deploy import spec
 from shm_deploy.sidecar import sidecar_path, write_sidecar
 from tests.deploy.fakes import FakeBackend, FakeParts
 from tests.deploy.sidecars import golden_of, sidecar_of
+
+# Most tests want neither PyTorch nor the exporter.
+if TYPE_CHECKING:
+    from shm_deploy.export.graphs import Graphs
+    from shm_train.networks import SemanticHumanMatting
 
 FRAME = ["N", "H", "W", 3]
 PLANES = ["N", 3, "H", "W"]
@@ -108,35 +114,55 @@ def portrait() -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="session")
-def live_folder(tmp_path_factory: pytest.TempPathFactory, portrait: NDArray[np.uint8]) -> Path:
-    """A `live` network with the activations of photographs, as ONNX with a sidecar: a minute, so for slow tests.
-
-    `live.pt`, `shm.onnx`, `shm.fp16.onnx`, the parts and `shm.json`, whose golden alpha is PyTorch's.
-    """
+def live_network() -> SemanticHumanMatting:
+    """A `live` network of seeded weights, with the activations of photographs; not to be changed."""
     import torch
 
     from shm_deploy.export.calibrate import calibrate
-    from shm_deploy.export.graphs import make_graphs
     from shm_deploy.export.photographs import load_photographs
-    from shm_train.checkpoint import Checkpoint, save_checkpoint
-    from shm_train.networks import FrameGraph, LiveConfig, SemanticHumanMatting
+    from shm_train.networks import LiveConfig, SemanticHumanMatting
+
+    torch.manual_seed(0)
+    return calibrate(SemanticHumanMatting(LiveConfig()), [photograph.image for photograph in load_photographs()])
+
+
+@pytest.fixture(scope="session")
+def live_graphs(live_network: SemanticHumanMatting) -> Graphs:
+    """All its graphs: half a minute, so for slow tests."""
+    from shm_deploy.export.graphs import make_graphs
     from shm_train.networks.fold import fold
 
+    return make_graphs(fold(live_network), opset=spec.OPSET, joined=True, fp16=True, tell=lambda detail: None)
+
+
+@pytest.fixture(scope="session")
+def live_folder(
+    live_network: SemanticHumanMatting,
+    live_graphs: Graphs,
+    portrait: NDArray[np.uint8],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """That network as files: `live.pt`, `shm.onnx`, `shm.fp16.onnx`, the parts and `shm.json`.
+
+    The golden alpha of the sidecar is PyTorch's.
+    """
+    import torch
+
+    from shm_train.checkpoint import Checkpoint, save_checkpoint
+    from shm_train.networks import FrameGraph
+
     folder = tmp_path_factory.mktemp("live")
-    torch.manual_seed(0)
-    network = calibrate(SemanticHumanMatting(LiveConfig()), [photograph.image for photograph in load_photographs()])
     checkpoint = folder / "live.pt"
-    save_checkpoint(checkpoint, Checkpoint(config=network.config, weights=network.state_dict()))
-    graphs = make_graphs(fold(network), opset=spec.OPSET, joined=True, fp16=True, tell=lambda detail: None)
-    files = {spec.PARTS[role]: part for role, part in graphs.parts.items()}
-    for name, graph in {**files, "shm.onnx": graphs.joined, "shm.fp16.onnx": graphs.joined_fp16}.items():
+    save_checkpoint(checkpoint, Checkpoint(config=live_network.config, weights=live_network.state_dict()))
+    files = {spec.PARTS[role]: part for role, part in live_graphs.parts.items()}
+    for name, graph in {**files, "shm.onnx": live_graphs.joined, "shm.fp16.onnx": live_graphs.joined_fp16}.items():
         onnx.save(graph, folder / name)
     image = np.ascontiguousarray(portrait[64:192, 128:288])
     with torch.inference_mode():
-        alpha, _ = FrameGraph(network)(torch.from_numpy(image[None]))
+        alpha, _ = FrameGraph(live_network)(torch.from_numpy(image[None]))
     model = folder / "shm.onnx"
     golden = golden_of(image, alpha[0].numpy())
-    sidecar = sidecar_of(model, golden=golden, checkpoint=checkpoint, network=asdict(network.config))
+    sidecar = sidecar_of(model, golden=golden, checkpoint=checkpoint, network=asdict(live_network.config))
     write_sidecar(sidecar_path(model), sidecar)
     return folder
 

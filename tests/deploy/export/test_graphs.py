@@ -30,7 +30,10 @@ SIZES = [(64, 64), (65, 127), (321, 64), (64, 333), (161, 223), (64, 1500), (150
 
 
 @pytest.fixture(scope="module")
-def graphs(network: SemanticHumanMatting) -> Graphs:
+def graphs(network: SemanticHumanMatting, request: pytest.FixtureRequest) -> Graphs:
+    """All graphs of a variant."""
+    if network.config.variant == "live":
+        return request.getfixturevalue("live_graphs")
     return make_graphs(fold(network), opset=spec.OPSET, joined=True, fp16=True, tell=lambda what: None)
 
 
