@@ -13,8 +13,7 @@ import torch
 
 from shm_deploy import spec
 from shm_deploy.errors import ArtifactError, MatteError, SpecError
-from shm_train.checkpoint import load_checkpoint
-from shm_train.data.dataset import DataConfig
+from shm_train.checkpoint import Checkpoint, load_checkpoint
 from shm_train.device import find_device
 from shm_train.evaluation.cases import Case, find_cases
 from shm_train.evaluation.judge import MIN_EDGE, Contender, Judgement, judge, predict_at, sweep
@@ -28,6 +27,7 @@ from shm_train.evaluation.report import (
     write_csv,
 )
 from shm_train.sheet import Picture, write_sheet
+from shm_train.stages.config import LIVE_E2E, PAPER_E2E
 
 IMAGES_FILE = "images.csv"
 WORST_FILE = "worst.png"
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, metavar="N", help="pictures, evenly taken (all)")
     parser.add_argument("--max-edge", type=int, default=spec.MAX_EDGE, metavar="PX", help="the paper's rule (1500)")
     parser.add_argument(
-        "--unknown-radius", type=float, default=DataConfig.unknown_radius, help="of true trimaps, of the short side"
+        "--unknown-radius", type=float, help="of true trimaps, of the short side (that of CKPT's training)"
     )
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA where it is there"
@@ -123,10 +123,18 @@ def _contenders(args: argparse.Namespace) -> list[Contender]:
         raise SpecError("got a checkpoint twice by the same method; give each --also once")
     contenders = []
     for path, method in pairs:
-        network = load_checkpoint(path).network().to(device)
+        checkpoint = load_checkpoint(path)
+        radius = _unknown_radius(checkpoint) if args.unknown_radius is None else args.unknown_radius
         label = f"{NAMES[method]}, {path}"
-        contenders.append(Contender(label, predictor(network, method, args.unknown_radius), args.unknown_radius))
+        contenders.append(Contender(label, predictor(checkpoint.network().to(device), method, radius), radius))
     return contenders
+
+
+def _unknown_radius(checkpoint: Checkpoint) -> float:
+    """With which it was trained; where it holds weights alone, the one that its variant is trained with."""
+    if checkpoint.training is not None:
+        return float(checkpoint.training["identity"]["config"]["data"]["unknown_radius"])
+    return (PAPER_E2E if checkpoint.config.variant == "paper" else LIVE_E2E).data.unknown_radius
 
 
 def _sweep(args: argparse.Namespace, contenders: list[Contender], cases: list[Case]) -> list[str]:

@@ -1,14 +1,16 @@
 """shm-eval from the command line."""
 
 import csv
+from dataclasses import asdict, replace
 
 import cv2
 import pytest
 import torch
 
-from shm_train.checkpoint import Checkpoint, save_checkpoint
+from shm_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from shm_train.cli import eval as command
 from shm_train.networks import SemanticHumanMatting
+from shm_train.stages.config import LIVE_E2E
 from tests.train.conftest import TINY_NETWORK
 from tests.train.data.folders import ALPHA, picture, write
 
@@ -47,6 +49,24 @@ def test_the_table_has_the_mean_over_the_pictures(run, tmp_path, capsys):
     with (tmp_path / "out" / "images.csv").open() as stream:
         sads = [float(row["sad"]) for row in csv.DictReader(stream)]
     assert f"| {1000 * sum(sads) / 2:.3f} |" in capsys.readouterr().out
+
+
+def test_the_unknown_region_is_as_wide_as_in_training(run, tmp_path, capsys):
+    """As the run in the checkpoint says; in one that holds weights alone, as the variant's own recipe says."""
+    alone = _tables(run, capsys)
+    assert alone == _tables(run, capsys, "--unknown-radius", str(LIVE_E2E.data.unknown_radius))
+    checkpoint = load_checkpoint(tmp_path / "e2e.pt")
+    wide = replace(LIVE_E2E.data, unknown_radius=0.2)
+    identity = {"config": asdict(replace(LIVE_E2E, data=wide))}
+    save_checkpoint(tmp_path / "e2e.pt", replace(checkpoint, training={"identity": identity}))
+    trained_wide = _tables(run, capsys)
+    assert trained_wide == _tables(run, capsys, "--unknown-radius", "0.2")
+    assert trained_wide != alone
+
+
+def _tables(run, capsys, *more):
+    assert run(*more) == 0
+    return capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
