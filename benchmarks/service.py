@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ import numpy as np
 
 from benchmarks.results_file import RESULTS, write_result
 from benchmarks.service_browser import webcam
-from benchmarks.service_clients import load, percentiles_ms, running, statuses_until, stream
+from benchmarks.service_clients import load, percentiles_ms, statuses_until, stream
+from benchmarks.service_process import Reply, Service, running
 from shm_deploy.artifacts import find_model
 from shm_deploy.bench.environment import record_environment
 from shm_deploy.bench.pictures import Size, shipped_pictures, size_text
@@ -85,7 +87,7 @@ def _measure(num_requests: int, runs: int, threads: int) -> dict[str, Any]:
     return found
 
 
-def overhead(service: Any, matter: Matter, size: Size, runs: int) -> dict[str, Any]:
+def overhead(service: Service, matter: Matter, size: Size, runs: int) -> dict[str, Any]:
     """A request beside `Matter` alone, in turn."""
     frames = [picture.fitted(size).pixels for picture in shipped_pictures()]
     jpegs = [_jpeg(frame) for frame in frames]
@@ -120,7 +122,7 @@ def overhead(service: Any, matter: Matter, size: Size, runs: int) -> dict[str, A
     }
 
 
-def live(service: Any, matter: Matter, runs: int) -> dict[str, Any]:
+def live(service: Service, matter: Matter, runs: int) -> dict[str, Any]:
     """Frames per second round the WebSocket, between two measurements of `Matter` alone."""
     frames = [picture.fitted(LIVE_SIZE).pixels for picture in shipped_pictures()]
     jpegs = [_jpeg(frame) for frame in frames]
@@ -145,7 +147,7 @@ def live(service: Any, matter: Matter, runs: int) -> dict[str, Any]:
     }
 
 
-def throughput(service: Any, size: Size, runs: int, clients: int) -> dict[str, Any]:
+def throughput(service: Service, size: Size, runs: int, clients: int) -> dict[str, Any]:
     """Several clients at once."""
     jpegs = [_jpeg(picture.fitted(size).pixels) for picture in shipped_pictures()]
     replies, seconds = load(service, jpegs, runs, clients)
@@ -158,7 +160,7 @@ def throughput(service: Any, size: Size, runs: int, clients: int) -> dict[str, A
     }
 
 
-def memory(service: Any, num_requests: int) -> dict[str, Any]:
+def memory(service: Service, num_requests: int) -> dict[str, Any]:
     """Resident memory over many requests of mixed sizes; a tenth of them is a broken picture."""
     pictures = [_jpeg(shipped_pictures()[0].fitted(size).pixels) for size in MIXED]
     pictures = [*pictures, pictures[0], pictures[1], pictures[2][:500]]
@@ -177,7 +179,7 @@ def memory(service: Any, num_requests: int) -> dict[str, Any]:
     }
 
 
-def crowd(service: Any, runs: int) -> dict[str, Any]:
+def crowd(service: Service, runs: int) -> dict[str, Any]:
     """More clients than places: who is served, who is told to come back, how long either takes."""
     jpeg = _jpeg(shipped_pictures()[0].fitted((240, 320)).pixels)
     replies, seconds = load(service, [jpeg], CROWD * max(1, runs // 10), CROWD)
@@ -193,14 +195,14 @@ def crowd(service: Any, runs: int) -> dict[str, Any]:
     }
 
 
-def sigterm(service: Any) -> dict[str, Any]:
+def sigterm(service: Service) -> dict[str, Any]:
     """Stopped in the middle of a crowd: what the service says it answered beside what the clients got."""
     jpeg = _jpeg(shipped_pictures()[0].fitted((240, 320)).pixels)
     before: dict[str, Any] = {}
 
     def interrupt() -> None:
         time.sleep(2)
-        before.update(service.stop())
+        before.update(exit_code=service.stop(), **asdict(service.tally()))
 
     outcomes = statuses_until(service, jpeg, 24, interrupt)
     return {"service": before, "clients": dict(outcomes)}
@@ -210,7 +212,7 @@ def batches(runs: int, threads: int) -> list[dict[str, Any]]:
     """Frames one by one beside the same frames as a batch, in turn."""
     rows = []
     for backend in ("auto", "onnxruntime"):
-        with Matter(backend=backend, threads=threads) as matter:  # type: ignore[arg-type]
+        with Matter(backend=backend, threads=threads) as matter:
             for size in ((240, 320), (480, 640)):
                 frames = np.stack([picture.fitted(size).pixels for picture in shipped_pictures()][:4])
                 single, together = [], []
@@ -235,7 +237,7 @@ def batches(runs: int, threads: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _statuses(replies: Sequence[Any]) -> dict[str, int]:
+def _statuses(replies: Sequence[Reply]) -> dict[str, int]:
     return dict(Counter(str(reply.status) for reply in replies))
 
 
