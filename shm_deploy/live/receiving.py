@@ -11,12 +11,11 @@ from types import TracebackType
 from typing import Self
 
 import av
-import numpy as np
 
 from shm_deploy.errors import MediaError
 from shm_deploy.live.sources import Address, Device
-from shm_deploy.media.video.colours import rgb_of
 from shm_deploy.media.video.reading import FALLBACK_RATE
+from shm_deploy.media.video.upright import rotation_of, upright_rgb, upright_size
 from shm_deploy.stream.frames import Frame
 
 logger = logging.getLogger(__name__)
@@ -64,8 +63,7 @@ class Receiver:
             raise MediaError(f"{self._name} ended before its first frame")
         self._first = first
         self.rate = stream.average_rate or stream.guessed_rate or FALLBACK_RATE
-        sideways = round(first.rotation / 90) % 2 == 1
-        self.size = (first.width, first.height) if sideways else (first.height, first.width)
+        self.size = upright_size(first, rotation_of(first))
 
     def frames(self) -> Generator[Frame, None, None]:
         """Frames as they arrive.
@@ -77,12 +75,8 @@ class Receiver:
             MediaError: the source stalls or vanishes.
         """
         for frame in chain([self._first], self._decoded):
-            pixels = rgb_of(frame)
-            quarters = round(frame.rotation / 90) % 4
-            if quarters:
-                pixels = np.ascontiguousarray(np.rot90(pixels, quarters))
             pts = None if frame.pts is None or frame.time_base is None else frame.pts * Fraction(frame.time_base)
-            yield Frame(pixels=pixels, pts=pts)
+            yield Frame(pixels=upright_rgb(frame, rotation_of(frame)), pts=pts)
 
     def close(self) -> None:
         """Release the camera or the connection."""

@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import av
-import numpy as np
 
 from shm_deploy.errors import MediaError
-from shm_deploy.media.video.colours import Tags, rgb_of, tags_of
+from shm_deploy.media.video.colours import Tags, tags_of
+from shm_deploy.media.video.upright import is_sideways, rotation_of, upright_rgb, upright_size
 from shm_deploy.stream.frames import Frame
 
 logger = logging.getLogger(__name__)
@@ -78,10 +78,8 @@ class ClipReader:
         """
         for frame in chain([self._first], self._decoded):
             assert frame.pts is not None
-            pixels = rgb_of(frame)
-            if self.facts.rotation:
-                pixels = np.ascontiguousarray(np.rot90(pixels, self.facts.rotation // 90))
-            yield Frame(pixels=pixels, pts=(frame.pts - self._start) * self.facts.time_base)
+            pts = (frame.pts - self._start) * self.facts.time_base
+            yield Frame(pixels=upright_rgb(frame, self.facts.rotation), pts=pts)
 
     def close(self) -> None:
         """Release the file."""
@@ -104,16 +102,15 @@ class ClipReader:
     def _facts_of(self, first: av.VideoFrame) -> ClipFacts:
         stream = self._stream
         assert first.time_base is not None
-        rotation = round(first.rotation / 90) * 90 % 360
-        sideways = rotation % 180 == 90
+        rotation = rotation_of(first)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         rate = stream.average_rate or stream.guessed_rate or FALLBACK_RATE
         duration = self._container.duration
         estimate = None if duration is None else round(duration * rate / MICROSECONDS)
         return ClipFacts(
-            size=(first.width, first.height) if sideways else (first.height, first.width),
+            size=upright_size(first, rotation),
             rotation=rotation,
-            pixel_aspect=1 / aspect if sideways else aspect,
+            pixel_aspect=1 / aspect if is_sideways(rotation) else aspect,
             bits=max(component.bits for component in first.format.components),
             tags=tags_of(first),
             time_base=first.time_base,
