@@ -66,9 +66,11 @@ class Matter:
             max_edge: longest side that the network sees [px], the paper's rule; None for the full size.
 
         Raises:
+            SpecError: an argument that is none of these, or that does not go with the model.
             ArtifactError: the file is missing, truncated, foreign, at odds with its sidecar, or gives another matte
-                for the golden image than it did when it was exported.
+                for the golden image than it did when it was exported; `DeviceMismatch` for an engine of another GPU.
             BackendUnavailable: a package or device is not there; the message has the install line.
+            BackendError: the runtime failed.
         """
         if max_edge is not None and max_edge < spec.MIN_SIDE:
             raise SpecError(f"got max_edge={max_edge}; wanted at least {spec.MIN_SIDE}, or None for the full size")
@@ -96,7 +98,11 @@ class Matter:
     def probe(model: str | Path | None = None) -> ModelFile:
         """Look at a model and its sidecar without opening it; no GPU and no runtime is needed.
 
+        Args:
+            model: as in `Matter`.
+
         Raises:
+            SpecError: another suffix.
             ArtifactError: it is missing, truncated, or not what its sidecar describes.
         """
         return find_model(model)
@@ -137,8 +143,9 @@ class Matter:
             alpha, (H, W) or (N, H, W) of the image's own size, or a list of such; the caller's own.
 
         Raises:
-            SpecError: an array that is none of these; the message says what to change.
+            SpecError: an array that is none of these (the message says what to change), or a call after `close`.
             ArtifactError: a trimap or float alpha without the parts beside the model.
+            BackendError: the runtime failed.
         """
         if isinstance(image, Sequence) and not isinstance(image, str):
             trimaps = _one_each(trimap, len(image))
@@ -173,6 +180,7 @@ class Matter:
 
         Raises:
             SpecError: another dtype, shape or size; a backend that takes arrays in host memory only.
+            BackendError: the runtime failed.
         """
         with self._gate:
             if not isinstance(self._backend, RunsOnDevice):
@@ -184,7 +192,19 @@ class Matter:
             return self._backend.run_on_device(frames)
 
     def matte(self, image: ImageLike, *, bgr: bool = False) -> Result:
-        """The alpha of one image together with its trust figures, from one run of the network."""
+        """The alpha of one image together with its trust figures, from one run of the network.
+
+        Args:
+            image: (H, W, 3) uint8 RGB or a PIL image; sides from 16 px.
+            bgr: the array comes from OpenCV, blue first.
+
+        Returns:
+            A `Result` without a time stamp; its alpha (H, W) is the caller's own.
+
+        Raises:
+            SpecError: as in a call, and for a batch.
+            BackendError: the runtime failed.
+        """
         with self._gate:
             frames = _one_frame(image, bgr=bgr)
             fit = Fit.of(frames, self._max_edge)
@@ -231,19 +251,28 @@ class Matter:
 
         Args:
             frames: as in `stream`, or an asynchronous iterable of them, which is read in the running event loop.
+            bgr, latency, steady: as in `stream`, and so are results and errors.
         """
         return over_asyncio(frames, lambda source: self.stream(source, bgr=bgr, latency=latency, steady=steady))
 
     def trust(self, image: ImageLike, *, bgr: bool = False) -> Trust:
-        """How far the matte of one image can be trusted; `matte` gives both at the price of one."""
+        """How far the matte of one image can be trusted; `matte`, whose arguments and errors it shares, gives both."""
         return self.matte(image, bgr=bgr).trust
 
     def trimap(self, image: ImageLike, *, bgr: bool = False) -> NDArray[np.uint8]:
         """T-Net's own trimap.
 
+        Args:
+            image: (H, W, 3) or (N, H, W, 3) uint8 RGB, or a PIL image; sides from 16 px.
+            bgr: arrays come from OpenCV, blue first.
+
         Returns:
-            (H, W, 3) uint8, softmax x 255 in the order F, B, U; (N, H, W, 3) for a batch. `spec.picture_from_trimap`
-            makes a picture of it, for an editor.
+            (H, W, 3) uint8, softmax x 255 in the order F, B, U; (N, H, W, 3) for a batch; the caller's own.
+            `spec.picture_from_trimap` makes a picture of it, for an editor.
+
+        Raises:
+            SpecError: as in a call.
+            BackendError: the runtime failed.
         """
         with self._gate:
             frames = as_frames(image, bgr=bgr)
@@ -255,10 +284,18 @@ class Matter:
         """Cut the people out of one image.
 
         Args:
+            image: (H, W, 3) uint8 RGB or a PIL image; sides from 16 px.
+            bgr: the array comes from OpenCV, blue first.
             quality: "fast" takes milliseconds; "exact" solves for the colours, and needs the extra [quality].
 
         Returns:
-            (H, W, 4) uint8: colours of the foreground alone, not premultiplied, in the image's order, and alpha.
+            (H, W, 4) uint8: colours of the foreground alone, not premultiplied, in the image's order, and alpha; the
+            caller's own.
+
+        Raises:
+            SpecError: as in a call, for a batch, and for an unknown quality.
+            BackendUnavailable: "exact" without the extra.
+            BackendError: the runtime failed.
         """
         with self._gate:
             frames = _one_frame(image, bgr=bgr)
@@ -268,7 +305,15 @@ class Matter:
         return compositing.cut_out(np.ascontiguousarray(colours), alpha, quality)
 
     def warmup(self, sizes: Iterable[tuple[int, int]]) -> None:
-        """Run once at each (height, width), so that the first real frame of that size is as fast as the next."""
+        """Run once at each size, so that the first real frame of that size is as fast as the next.
+
+        Args:
+            sizes: (height, width) each [px].
+
+        Raises:
+            SpecError: a side under 16 px, or a size that no profile of the engine holds.
+            BackendError: the runtime failed.
+        """
         for height, width in sizes:
             self(np.zeros((height, width, 3), np.uint8))
 

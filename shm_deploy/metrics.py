@@ -83,7 +83,7 @@ def compare_alphas(a: Alpha, b: Alpha) -> AlphaDifference:
 
 
 def quality(predicted: Alpha, true: Alpha) -> Quality:
-    """All four errors of `predicted` (H, W) against `true` (H, W), float in 0..1."""
+    """All four errors at once; arguments and errors as `sad`."""
     return Quality(
         sad=sad(predicted, true),
         mse=mse(predicted, true),

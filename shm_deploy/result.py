@@ -21,7 +21,7 @@ Timestamp = Fraction | float | int  # seconds
 class Result:
     """The matte of one image or frame, and how far it can be trusted."""
 
-    alpha: NDArray[np.uint8]  # (H, W)
+    alpha: NDArray[np.uint8]  # (H, W) of the frame's own size, 0..255; the caller's own
     trust: Trust
     frame: Any  # what was matted, as it was given
     pts: Timestamp | None = None  # the frame's own time stamp [s], as it was given
@@ -33,9 +33,9 @@ class Result:
 class DeviceResult:
     """The matte of a frame that never left the GPU; there its trust figures can be made of `trimap`."""
 
-    alpha: DeviceArray  # (H, W) uint8
+    alpha: DeviceArray  # (H, W) uint8, 0..255
     trimap: DeviceArray  # (H, W, 3) uint8, softmax x 255, order F, B, U
-    frame: Any
+    frame: Any  # this and what follows: as in `Result`
     pts: Timestamp | None = None  # s
     index: int = 0
     num_dropped: int = 0

@@ -38,7 +38,7 @@ def trust_of(trimap: NDArray[np.uint8]) -> Trust:
     """Read the figures off a trimap.
 
     Args:
-        trimap: (H, W, 3) uint8, softmax x 255, order F, B, U.
+        trimap: (H, W, 3) uint8, softmax x 255, order F, B, U; of one frame, as `Matter.trimap` gives it.
     """
     step = max(1, -(-max(trimap.shape[:2]) // SAMPLED_EDGE))
     probabilities = trimap[::step, ::step].astype(np.float32) / 255

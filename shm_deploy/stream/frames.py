@@ -19,4 +19,4 @@ class Frame:
     """
 
     pixels: Any  # (H, W, 3) uint8 RGB: NumPy, PIL, or on a GPU (DLPack, `__cuda_array_interface__`)
-    pts: Timestamp | None  # s
+    pts: Timestamp | None  # time stamp [s], handed on as it is; None for none
