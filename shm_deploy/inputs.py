@@ -125,13 +125,13 @@ def _checked(image: object) -> NDArray[np.uint8]:
     if image.shape[-1] != 3:
         channels_first = image.shape[-3] == 3
         raise SpecError(f"{got}" + (": channels go last, np.moveaxis(image, -3, -1)" if channels_first else ""))
-    if image.ndim == 4 and len(image) == 0:
-        raise SpecError(f"{got}: the batch is empty")
+    if image.size == 0:
+        raise SpecError(f"{got}: it is empty")
     return image
 
 
 def _how_from(image: object) -> str:
-    if isinstance(image, (str, bytes)):
+    if isinstance(image, (str, bytes, bytearray)):
         return ": read the file first, with PIL.Image.open or cv2.imread (and bgr=True)"
     return ": call .cpu().numpy() on it" if hasattr(image, "__dlpack__") else ""
 

@@ -147,7 +147,7 @@ class Matter:
             ArtifactError: a trimap or float alpha without the parts beside the model.
             BackendError: the runtime failed.
         """
-        if isinstance(image, Sequence) and not isinstance(image, str):
+        if isinstance(image, Sequence) and not isinstance(image, (str, bytes, bytearray)):
             trimaps = _one_each(trimap, len(image))
             return [self(one, edited, bgr=bgr, dtype=dtype) for one, edited in zip(image, trimaps, strict=True)]
         if is_on_gpu(image):

@@ -29,6 +29,7 @@ from shm_deploy.inputs import as_frames
         (np.zeros((64, 80, 3), np.int64), "int64", "astype"),
         (torch.zeros(64, 80, 3), "Tensor", r"\.cpu\(\)\.numpy\(\)"),
         ("portrait.jpg", "got str", "read the file first"),
+        (b"\xff\xd8\xff", "got bytes", "read the file first"),
         (None, "got NoneType", "H×W×3"),
     ],
     ids=lambda value: None if not isinstance(value, str) else value[:12],
@@ -50,6 +51,14 @@ def test_bgr_swaps_first_and_last_channel_of_a_batch() -> None:
     frames = np.broadcast_to(np.array([1, 2, 3], np.uint8), (2, 64, 80, 3))
     assert as_frames(frames, bgr=True)[1, 5, 7].tolist() == [3, 2, 1]
     assert frames[1, 5, 7].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("shape", [(64, 0, 3), (0, 80, 3), (2, 64, 0, 3)], ids=str)
+@pytest.mark.parametrize("bgr", [False, True])
+def test_image_without_a_pixel_is_refused(shape: tuple[int, ...], bgr: bool) -> None:
+    """Before OpenCV, whose own complaint is another class of error."""
+    with pytest.raises(SpecError, match="empty"):
+        as_frames(np.zeros(shape, np.uint8), bgr=bgr)
 
 
 def test_bgr_of_a_pil_image_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -186,6 +187,15 @@ def test_only_single_images_have_results(fake_backend: FakeBackend) -> None:
     """A batch is refused where one image is wanted."""
     with pytest.raises(SpecError, match="one image"):
         Matter(fake_backend).matte(noise(2, 64, 64, 3))
+
+
+@pytest.mark.parametrize("read", [str, lambda text: text.encode(), lambda text: bytearray(text.encode())])
+def test_name_or_bytes_of_a_file_are_no_list_of_images(
+    read: Callable[[str], Sequence[object]], fake_backend: FakeBackend
+) -> None:
+    """Though Python counts all three among the sequences."""
+    with pytest.raises(SpecError, match="read the file first"):
+        Matter(fake_backend)(read("portrait.jpg"))  # type: ignore[call-overload]
 
 
 def test_wrong_dtype_asked_for_is_refused(fake_parts: FakeParts) -> None:
