@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +15,8 @@ from shm_deploy.media.video.reading import open_media, start_ticks
 
 NOT_TITLES = ("major_brand", "minor_version", "compatible_brands", "encoder", "comment", "rotate")
 BIT_RATE = 192_000  # of a track that is encoded again, bits/s
+RATE = 48_000  # Hz, where the encoder does not take the track's own
+UNSAID_LAYOUTS = {"1 channels": "mono", "2 channels": "stereo"}  # plain PCM often does not say; encoders want to know
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,13 @@ class AudioTracks:
     """
 
     def __init__(
-        self, source: Path, output: av.container.OutputContainer, transcoder: str, *, before_zero: bool
+        self,
+        source: Path,
+        output: av.container.OutputContainer,
+        transcoder: str,
+        *,
+        refused: Collection[str],
+        before_zero: bool,
     ) -> None:
         """Open the source's audio.
 
@@ -42,14 +50,16 @@ class AudioTracks:
             source: read a second time, for audio alone.
             output: where it goes; its video stream is there already.
             transcoder: encoder for what the output's container does not take.
+            refused: codecs that it does not take, although FFmpeg lists them.
             before_zero: whether the container may hold audio from before time zero, which decoders want to warm up.
         """
+        taken = output.supported_codecs - set(refused)
         self._input = open_media(source)
         self._output = output
         self._tracks: dict[int, _Copied | _Transcoded] = {}
         for stream in self._input.streams.audio:
             start = start_ticks(self._input, stream.time_base or Fraction(1))
-            if stream.codec_context.codec.canonical_name in output.supported_codecs:
+            if stream.codec_context.codec.canonical_name in taken:
                 self._tracks[stream.index] = _Copied(stream, output, start, before_zero=before_zero)
             else:
                 self._tracks[stream.index] = _Transcoded(stream, output, start, transcoder)
@@ -133,11 +143,12 @@ class _Transcoded:
     def __init__(self, stream: av.AudioStream, output: av.container.OutputContainer, start: int, encoder: str) -> None:
         self._source = stream
         self._start = start
-        rate = 48_000 if encoder == "libopus" else stream.codec_context.sample_rate
+        own_rate, own_layout = stream.codec_context.sample_rate, stream.codec_context.layout
+        rate = own_rate if own_rate in (av.Codec(encoder, "w").audio_rates or ()) else RATE
         written = output.add_stream(encoder, rate=rate)
         assert isinstance(written, av.AudioStream)
         self._written = written
-        self._written.layout = stream.codec_context.layout
+        self._written.layout = UNSAID_LAYOUTS.get(own_layout.name, own_layout)
         self._written.bit_rate = BIT_RATE
         self._written.metadata.update(stream.metadata)
         self._resampler = AudioResampler(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -55,6 +55,7 @@ class Target:
     muxer_options: Mapping[str, str]
     transcoded_audio: str  # encoder for audio that the container does not take
     audio_before_zero: bool  # whether the container can hold it
+    refused_audio: frozenset[str] = frozenset()  # codecs that it does not take, although FFmpeg lists them
     decoder: str | None = field(default=None)  # where the default one drops alpha
     codec_tag: str | None = field(default=None)  # where players want another than the muxer's own
     muxer: str | None = field(default=None)  # FFmpeg's name, where an address does not say it; None: by the suffix
@@ -65,6 +66,7 @@ class _Container:
     options: Mapping[str, str]
     audio: str
     audio_before_zero: bool
+    refused_audio: frozenset[str] = frozenset()
 
 
 # Every packet reaches the disk at once, so that what is there can be played, and resumed, whatever happens.
@@ -72,8 +74,9 @@ class _Container:
 # (delay_moov), because only then it can say that audio begins before zero.
 _FRAGMENTED = MappingProxyType({"movflags": "+hybrid_fragmented+frag_keyframe+delay_moov", "flush_packets": "1"})
 _MP4 = _Container(options=_FRAGMENTED, audio="aac", audio_before_zero=True)
+_QUICKTIME = replace(_MP4, refused_audio=frozenset(("opus", "flac", "truehd")))  # "only supported in MP4"
 _MATROSKA = _Container(options=MappingProxyType({"flush_packets": "1"}), audio="libopus", audio_before_zero=False)
-_CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MP4, ".mkv": _MATROSKA, ".webm": _MATROSKA}
+_CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _QUICKTIME, ".mkv": _MATROSKA, ".webm": _MATROSKA}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,9 +155,10 @@ def choose_target(output: Path, content: Content, codec: CodecName | None) -> Ta
         options=encoder.options,
         muxer_options=container.options,
         transcoded_audio=container.audio,
+        refused_audio=container.refused_audio,
         audio_before_zero=container.audio_before_zero,
         decoder=encoder.decoder,
-        codec_tag=encoder.codec_tag if container is _MP4 else None,
+        codec_tag=encoder.codec_tag if container in (_MP4, _QUICKTIME) else None,
     )
 
 

@@ -52,8 +52,13 @@ class ClipWriter:
         self._stream = self._add_video(target, facts)
         self._audio: AudioTracks | None = None
         if audio is not None:
-            before_zero = target.audio_before_zero
-            self._audio = AudioTracks(audio, self._container, target.transcoded_audio, before_zero=before_zero)
+            self._audio = AudioTracks(
+                audio,
+                self._container,
+                target.transcoded_audio,
+                refused=target.refused_audio,
+                before_zero=target.audio_before_zero,
+            )
             self._container.metadata.update(self._audio.titles())
         self._container.metadata["comment"] = comment
 

@@ -12,7 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from shm_deploy.errors import MediaError, SpecError
-from shm_deploy.media.backgrounds import Blur, Colour
+from shm_deploy.media.backgrounds import Blur, Colour, Picture
+from shm_deploy.media.images import Photo
+from shm_deploy.media.metadata import Metadata
 from shm_deploy.media.products import Product
 from shm_deploy.media.video.backdrops import Film
 from shm_deploy.media.video.colours import Tags, tags_of
@@ -46,6 +48,13 @@ def rgba_of(path: Path, decoder: str | None = None) -> list[NDArray[np.uint8]]:
         return [frame.to_ndarray(format="rgba") for packet in packets for frame in context.decode(packet)]
 
 
+def seconds_long(path: Path) -> float:
+    """As players show it."""
+    with av.open(path) as container:
+        assert container.duration is not None
+        return container.duration / av.time_base
+
+
 @pytest.mark.parametrize("kind", ZOO)
 @pytest.mark.parametrize("name", ["out.mp4", "out.webm"])
 def test_result_keeps_what_the_source_had(kind: str, name: str, tmp_path: Path, run: Run) -> None:
@@ -57,6 +66,8 @@ def test_result_keeps_what_the_source_had(kind: str, name: str, tmp_path: Path, 
     times = ZOO[kind].get("times", zoo.STEADY)
     assert zoo.times_of(target) == pytest.approx([float(pts - times[0]) for pts in times], abs=0.0006)
     frame = zoo.frames_of(target)[0]
+    if kind != "variable rate":  # whose last frame stays for the mean of the others
+        assert seconds_long(target) == pytest.approx(len(times) / 25, abs=0.03)  # packets of audio are 20 ms and more
     height, width = ZOO[kind].get("size", (64, 96))
     assert (frame.height, frame.width) == ((width, height) if kind == "rotated" else (height, width))
     assert tags_of(frame) == ZOO[kind].get("tags", zoo.HD)
@@ -65,13 +76,22 @@ def test_result_keeps_what_the_source_had(kind: str, name: str, tmp_path: Path, 
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["source.mp4", name])
 
 
-def test_turned_clip_comes_out_upright(tmp_path: Path, run: Run) -> None:
-    """Red was left; turned by 90 degrees counter-clockwise it is below."""
-    source = zoo.write_clip(tmp_path / "source.mp4", rotation=90)
+@pytest.mark.parametrize(
+    ("rotation", "person", "nobody"),
+    [(90, (80, 32), (10, 32)), (180, (20, 80), (20, 10)), (270, (10, 32), (80, 32))],
+    ids=["below", "right", "above"],
+)
+def test_turned_clip_comes_out_upright(
+    rotation: int, person: tuple[int, int], nobody: tuple[int, int], tmp_path: Path, run: Run
+) -> None:
+    """Red was left; it is where so many degrees counter-clockwise bring it, and no player turns the result again."""
+    source = zoo.write_clip(tmp_path / "source.mp4", rotation=rotation)
     run(source, tmp_path / "out.mkv")
-    pixels = zoo.frames_of(tmp_path / "out.mkv")[0].to_ndarray(format="rgba")
-    assert pixels[80, 32, 3] > 200
-    assert pixels[10, 32, 3] < 50
+    frame = zoo.frames_of(tmp_path / "out.mkv")[0]
+    pixels = frame.to_ndarray(format="rgba")
+    assert frame.rotation == 0
+    assert pixels[person][3] > 200
+    assert pixels[nobody][3] < 50
 
 
 @pytest.mark.parametrize(
@@ -137,12 +157,25 @@ def test_audio_is_copied_where_the_container_takes_it(tmp_path: Path, run: Run) 
     assert packets(tmp_path / "out.mp4") == packets(source)
 
 
-def test_other_audio_is_encoded_again_and_keeps_its_place(tmp_path: Path, run: Run) -> None:
-    """AAC to Opus in WebM: as long as before, and the same tone."""
-    source = zoo.write_clip(tmp_path / "source.mp4", audio=("aac",))
-    summary = run(source, tmp_path / "out.webm")
-    assert [(track.source_codec, track.written_as) for track in summary.audio] == [("aac", "libopus")]
-    with av.open(tmp_path / "out.webm") as container:
+@pytest.mark.parametrize(
+    ("name", "before", "codec", "after"),
+    [
+        ("out.webm", "aac", "aac", "libopus"),
+        ("out.mov", "libopus", "opus", "aac"),
+        ("out.mov", "flac", "flac", "aac"),
+        ("out.m4v", "pcm_u8", "pcm_u8", "aac"),
+    ],
+    ids=["aac to webm", "opus to mov", "flac to mov", "without a layout"],
+)
+def test_other_audio_is_encoded_again_and_keeps_its_place(
+    name: str, before: str, codec: str, after: str, tmp_path: Path, run: Run
+) -> None:
+    """By what the container takes: as long as before, and the same tone."""
+    source = zoo.write_clip(tmp_path / "source.mkv", audio=(before,))
+    summary = run(source, tmp_path / name, GREEN if name == "out.m4v" else Product.CUTOUT)
+    assert [(track.source_codec, track.written_as) for track in summary.audio] == [(codec, after)]
+    assert summary.lost == ()
+    with av.open(tmp_path / name) as container:
         frames = list(container.decode(container.streams.audio[0]))
     sound = np.concatenate([frame.to_ndarray()[0] for frame in frames])
     assert len(sound) == pytest.approx(0.4 * 48_000, abs=3000)
@@ -212,6 +245,17 @@ def test_what_is_no_video_is_refused(content: bytes, tmp_path: Path, run: Run) -
     with pytest.raises(MediaError, match=r"source\.mp4"):
         run(source, tmp_path / "out.webm")
     assert [path.name for path in tmp_path.iterdir()] == ["source.mp4"]
+
+
+def test_picture_stands_behind_the_person(tmp_path: Path, run: Run) -> None:
+    """Yellow where nobody is, in every frame; the person stays red."""
+    source = zoo.write_clip(tmp_path / "source.mp4")
+    yellow = Photo(pixels=np.full((30, 30, 3), (250, 220, 10), np.uint8), opacity=None, metadata=Metadata())
+    assert run(source, tmp_path / "out.mp4", Picture(photo=yellow)).lost == ()
+    for frame in zoo.frames_of(tmp_path / "out.mp4"):
+        pixels = frame.to_ndarray(format="rgb24").astype(int)
+        assert np.abs(pixels[40, 90] - (250, 220, 10)).max() < 30
+        assert pixels[40, 20, 0] > pixels[40, 20, 1] + 100
 
 
 def test_blur_shows_the_own_surroundings(tmp_path: Path, run: Run) -> None:
