@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import partialmethod
-from itertools import count
+from itertools import count, repeat
 from typing import Any
 
 import numpy as np
@@ -159,13 +159,6 @@ class Flaw(Exception):
     """What a stage raises in these tests."""
 
 
-def failing_source() -> Iterator[NDArray[np.uint8]]:
-    """Two frames, then an error."""
-    yield grey(0)
-    yield grey(1)
-    raise Flaw("cable")
-
-
 class FailingBackend(FakeBackend):
     """Fails on its third frame."""
 
@@ -175,26 +168,52 @@ class FailingBackend(FakeBackend):
         return super().run(frames)
 
 
+class CrookedBackend(FakeBackend):
+    """Its third alpha is none, which shows when the matte is brought back to its frame."""
+
+    def run(self, frames: NDArray[np.uint8]) -> Mattes:
+        mattes = super().run(frames)
+        return mattes if len(self.shapes) < 3 else Mattes(mattes.alpha[0], mattes.trimap)
+
+
 @pytest.mark.parametrize(
-    ("backend", "frames", "error"),
+    ("backend", "last", "error"),
     [
-        (FakeBackend(), failing_source, Flaw),
-        (FakeBackend(), lambda: iter([grey(0), grey(1), grey(2)[..., 0]]), SpecError),
-        (FailingBackend(), lambda: iter([grey(0), grey(1), grey(2), grey(3)]), Flaw),
+        (FakeBackend, None, Flaw),
+        (FakeBackend, grey(2)[..., 0], SpecError),
+        (FailingBackend, grey(2), Flaw),
+        (CrookedBackend, grey(2), IndexError),
     ],
-    ids=["source", "prepare", "network"],
+    ids=["source", "prepare", "network", "finish"],
 )
-@pytest.mark.parametrize("latency", ["full"])
+@pytest.mark.parametrize("latency", ["full", "low"])
 def test_error_of_any_stage_surfaces_once_after_the_results_before_it(
-    backend: FakeBackend, frames: Any, error: type[Exception], latency: Any
+    backend: type[FakeBackend], last: Any, error: type[Exception], latency: Any
 ) -> None:
-    """The caller sees two results, the error, and then the end; nothing is left running."""
-    with Matter(backend) as matter:
+    """The caller sees two results, the error, and then the end; the source is closed, and nothing is left running."""
+    taken, closed = threading.Semaphore(1), threading.Event()
+
+    def frames() -> Iterator[NDArray[np.uint8]]:
+        try:
+            for frame in (grey(0), grey(1), last):
+                assert taken.acquire(timeout=5)  # one at a time, or low latency would drop some
+                if frame is None:
+                    raise Flaw("cable")
+                yield frame
+            if latency == "full":  # else the frame that fails would be dropped for a newer one
+                yield from repeat(grey(3))
+        finally:
+            closed.set()
+
+    with Matter(backend()) as matter:
         stream = matter.stream(frames(), latency=latency)
-        assert [int(next(stream).alpha[0, 0]) for _ in range(2)] == [0, 1]
+        for value in (0, 1):
+            assert next(stream).alpha[0, 0] == value
+            taken.release()
         with pytest.raises(error):
             next(stream)
         assert list(stream) == []
+    assert closed.is_set()
     assert stream_threads() == 0
 
 
