@@ -28,7 +28,7 @@ from shm_deploy.media.progress import Progress
 from shm_deploy.media.video.audio import TrackFact
 from shm_deploy.media.video.backdrops import Backdrop, PixelsBehind, backdrop_name, open_backdrop
 from shm_deploy.media.video.parts import Interrupted, Note, drop_lone_note, part_of, record_of, take_over
-from shm_deploy.media.video.pngs import PngWriter, verify_pngs
+from shm_deploy.media.video.pngs import PngWriter, check_folder, verify_pngs
 from shm_deploy.media.video.reading import ClipFacts, ClipReader, seconds_of
 from shm_deploy.media.video.targets import CodecName, Content, Target, choose_target
 from shm_deploy.media.video.verifying import Expected, verify_file
@@ -185,8 +185,7 @@ def matte_clip_to_pngs(
         raise SpecError(
             "got premultiplied colours for PNG, whose alpha is straight by its standard: write .mov or .webm"
         )
-    if folder.exists() and not overwrite and any(folder.iterdir()):
-        raise MediaError(f"{folder} is not empty: name another folder, or give --overwrite to replace it")
+    check_folder(folder, overwrite=overwrite)
     part = folder.with_name(folder.name + ".part")
     with ExitStack() as stack:
         clip = stack.enter_context(ClipReader(source))

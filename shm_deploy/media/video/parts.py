@@ -19,7 +19,7 @@ TO_START_CODES = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 
 
 def part_of(target: Path) -> Path:
-    """`NAME.part.EXT` beside `NAME.EXT`; a folder `NAME.part` beside `NAME`."""
+    """`NAME.part.EXT` beside `NAME.EXT`."""
     return target.with_name(f"{target.stem}.part{target.suffix}")
 
 

@@ -85,14 +85,47 @@ def test_interrupted_folder_goes_on(tmp_path: Path, to_pngs: ToPngs, fake_backen
     assert sorted(path.name for path in tmp_path.iterdir()) == ["frames", "source.mp4"]
 
 
-def test_folder_with_other_files_is_left_alone(tmp_path: Path, to_pngs: ToPngs) -> None:
-    """Unless --overwrite is given."""
+def test_frames_of_another_clip_are_replaced_as_a_whole(tmp_path: Path, to_pngs: ToPngs) -> None:
+    """And only if --overwrite is given."""
+    long, short = (
+        zoo.write_clip(tmp_path / name, times=zoo.STEADY[:num]) for name, num in (("a.mp4", 10), ("b.mp4", 3))
+    )
+    to_pngs(long, tmp_path / "frames")
+    with pytest.raises(MediaError, match="--overwrite"):
+        to_pngs(short, tmp_path / "frames")
+    to_pngs(short, tmp_path / "frames", overwrite=True)
+    names = sorted(path.name for path in (tmp_path / "frames").iterdir())
+    assert names == ["000000.png", "000001.png", "000002.png", "frames.ffconcat"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True], ids=["", "overwrite"])
+def test_folder_with_anything_else_is_never_replaced(overwrite: bool, tmp_path: Path, to_pngs: ToPngs) -> None:
+    """Least of all that of the source."""
+    (tmp_path / "clips").mkdir()
+    source = zoo.write_clip(tmp_path / "clips" / "source.mp4")
+    with pytest.raises(MediaError, match=r"holds source\.mp4"):
+        to_pngs(source, source.parent, overwrite=overwrite)
+    assert [path.name for path in source.parent.iterdir()] == ["source.mp4"]
+
+
+def test_file_in_the_place_of_the_folder_is_refused(tmp_path: Path, to_pngs: ToPngs) -> None:
+    """Before any work, with --overwrite too."""
     source = zoo.write_clip(tmp_path / "source.mp4")
-    (tmp_path / "frames").mkdir()
-    (tmp_path / "frames" / "mine.txt").write_text("mine")
-    with pytest.raises(MediaError, match="not empty"):
-        to_pngs(source, tmp_path / "frames")
-    assert to_pngs(source, tmp_path / "frames", overwrite=True).num_frames == 10
+    (tmp_path / "frames").write_text("mine")
+    with pytest.raises(MediaError, match="is a file"):
+        to_pngs(source, tmp_path / "frames", overwrite=True)
+
+
+def test_folder_without_a_name_of_its_own_is_refused(
+    tmp_path: Path, to_pngs: ToPngs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The working folder, or the one above it."""
+    source = zoo.write_clip(tmp_path / "source.mp4")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for folder in (Path(), Path("..")):
+        with pytest.raises(SpecError, match="name of its own"):
+            to_pngs(source, folder, overwrite=True)
 
 
 def test_premultiplied_pngs_are_refused(tmp_path: Path, to_pngs: ToPngs) -> None:
