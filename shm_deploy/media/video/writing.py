@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -74,28 +76,33 @@ class ClipWriter:
         """
         frame = frame_of(pixels, self._format, self._tags)
         frame.pts, frame.time_base = round(pts / self._time_base), self._time_base
-        try:
+        with self._failures_told():
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
             self._advance_audio(pts)
-        except (av.error.FFmpegError, OSError) as error:
-            raise self._failure(error) from error
 
     def copy(self, packet: av.Packet[av.VideoStream], pts: Fraction) -> None:
-        """Write a packet that was encoded before, and the audio up to it."""
+        """Write a packet that was encoded before, and the audio up to it.
+
+        Raises:
+            MediaError: the file system refuses.
+        """
         packet.stream = self._stream
-        self._container.mux(packet)
-        self._advance_audio(pts)
+        with self._failures_told():
+            self._container.mux(packet)
+            self._advance_audio(pts)
 
     def finish(self) -> tuple[TrackFact, ...]:
-        """Write what the encoders still hold, the rest of the audio, and the end of the file."""
-        try:
+        """Write what the encoders still hold, the rest of the audio, and the end of the file.
+
+        Raises:
+            MediaError: the encoder or the file system refuses.
+        """
+        with self._failures_told():
             for packet in self._stream.encode(None):
                 self._container.mux(packet)
             facts = self._audio.finish() if self._audio else ()
             self._container.close()
-        except (av.error.FFmpegError, OSError) as error:
-            raise self._failure(error) from error
         return facts
 
     def close(self) -> None:
@@ -116,6 +123,13 @@ class ClipWriter:
             if error is None:
                 raise self._failure(second) from second
             logger.info("%s: can't end it either: %s", self._path, second)  # a full disk takes no end of file
+
+    @contextmanager
+    def _failures_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
 
     def _advance_audio(self, until: Fraction) -> None:
         if self._audio:
