@@ -87,6 +87,46 @@ def test_photographs_lean_with_their_alphas(change, largest):
     assert largest / 2 < max(slopes) <= largest + 0.01
 
 
+def test_a_flip_mirrors_image_and_truth():
+    """Every time where its probability is 1."""
+    picture = photograph()
+    picture.image[:, :10] = 7  # or its own mirror image would do
+    picture.alpha[30:40, 20:30] = 60
+    example = photo(replace(UNCHANGED, flip=1.0), picture)
+    np.testing.assert_array_equal(example.image, picture.image[:, ::-1])
+    np.testing.assert_array_equal(example.alpha, picture.alpha[:, ::-1] / np.float32(255))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"gain": (1.2, 1.2)}, (96, 120, 144)),
+        ({"gamma": (2.0, 2.0)}, (25, 39, 56)),  # 255 (x / 255)²
+        ({"contrast": (0.5, 0.5)}, (104, 114, 124)),  # half way to 127.5
+        ({"grey": 1.0}, (96, 96, 96)),  # 0.299 R + 0.587 G + 0.114 B
+    ],
+    ids=["gain", "gamma", "contrast", "grey"],
+)
+def test_light_and_colours_change_as_they_say(change, expected):
+    """Of 80, 100, 120 in image, person and background alike; the truth stays."""
+    alpha = photograph().alpha
+    colours = np.full((*CANVAS, 3), (80, 100, 120), np.uint8)
+    example = photo(replace(UNCHANGED, **change), Picture(colours, colours, alpha, np.full(CANVAS, 255, np.uint8)))
+    for pixels in (example.image, example.foreground, example.background):
+        assert np.abs(pixels.astype(int) - expected).max() <= 1
+    np.testing.assert_array_equal(example.alpha, alpha / np.float32(255))
+
+
+@pytest.mark.parametrize(("name", "change"), [("colour", (0.5, 1.5)), ("offset", 40.0)], ids=["colour", "offset"])
+def test_each_example_has_a_light_of_its_own(name, change):
+    """A gain for each channel by itself; an offset for all of them alike."""
+    colours = np.full((*CANVAS, 3), 100, np.uint8)
+    picture = Picture(colours, colours, photograph().alpha, np.full(CANVAS, 255, np.uint8))
+    seen = {tuple(photo(replace(UNCHANGED, **{name: change}), picture, seed).image[0, 0].tolist()) for seed in range(8)}
+    assert len(seen) > 4
+    assert all((len(set(pixel)) > 1) == (name == "colour") for pixel in seen)
+
+
 def test_low_light_is_dark():
     """At most half of every level."""
     bright = photo(UNCHANGED, photograph())
@@ -106,12 +146,19 @@ def test_the_cameras_faults_leave_the_truth(name):
 
 
 def test_figures_are_turned_whole():
-    """A figure that its picture does not cut is turned; its area stays."""
-    config = replace(UNCHANGED, rotation=45.0, figure=(0.5, 0.5))
+    """A figure that its picture does not cut is turned: a square is up to √2 times as high, and its area stays."""
+    config, side = replace(UNCHANGED, rotation=45.0, figure=(0.3, 0.3)), 0.3 * 96
     square = photograph()
-    examples = [composed_example([square], ground(), CANVAS, config, np.random.default_rng(seed)) for seed in range(8)]
-    upright = [len(np.unique(np.nonzero(example.alpha > 0.9)[0])) for example in examples]
-    assert max(upright) > min(upright)
+    square.alpha[20:76, 20:76] = 255
+    heights = []
+    for seed in range(24):
+        alpha = composed_example([square], ground(), CANVAS, config, np.random.default_rng(seed)).alpha
+        border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
+        if not border.any():
+            heights.append((alpha > 0.5).any(1).sum() / side)
+            assert alpha.sum() == pytest.approx(side**2, rel=0.04)
+    assert min(heights) < 1.15
+    assert 1.3 < max(heights) < 1.45
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Examples: the same by number, and true to the composition."""
 
+import multiprocessing
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -49,6 +52,19 @@ def test_batches_are_the_same_with_workers_and_from_any_step(pack):
     alone = endless_batches(dataset, 0, 0)
     next(alone)
     assert_same(next(alone), next(endless_batches(dataset, 1, 2)))
+
+
+def test_workers_leave_signals_to_the_run(pack):
+    """A terminal's Ctrl-C reaches them, too; the step that is under way still gets its batch."""
+    before = set(multiprocessing.active_children())
+    batches = endless_batches(ComposedDataset(pack, TINY_DATA, held_out=False), 0, 1)
+    next(batches)
+    (worker,) = set(multiprocessing.active_children()) - before
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(worker.pid, number)
+    for _ in range(6):  # more than are made in advance
+        next(batches)
+    assert worker.is_alive()
 
 
 def test_making_batches_leaves_torchs_random_state_alone(pack):

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from shm_deploy.errors import SpecError
+from shm_train.data.compose import UNCHANGED
 from shm_train.networks import LiveConfig, PaperConfig
 from shm_train.stages.config import (
     LIVE_E2E,
@@ -32,6 +33,10 @@ def test_the_papers_numbers_are_the_papers():
     assert PAPER_E2E.rate == PAPER_E2E.encoder_rate == 1e-5
     assert PAPER_E2E.weight_decay == 0  # AdamW is Adam
     assert PAPER_E2E.loss == LossConfig(gamma=0.5, trimap=0.01, trimap_end=0.01, known_region=0)
+    assert (PAPER_E2E.final_rate, PAPER_E2E.warmup_steps) == (1, 0)  # 1e-5 throughout
+    assert (PAPER_E2E.ema_decay, PAPER_E2E.clip_norm) == (0, math.inf)  # neither is the paper's
+    changed = {name for name, value in vars(PAPER_E2E.data.augment).items() if value != getattr(UNCHANGED, name)}
+    assert changed == {"flip", "crop"}
 
 
 def test_the_papers_first_two_stages_are_the_papers():

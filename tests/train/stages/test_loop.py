@@ -135,6 +135,28 @@ def test_half_precision_scales_the_loss_and_keeps_the_scale(config, pack, tmp_pa
 
 
 @pytest.mark.slow
+def test_options_of_a_step_reach_it(config, pack, tmp_path):
+    """bf16 in products, weights with channels last, a gradient of ones clipped to length 1."""
+    config = replace(config, precision="bf16", clip_norm=1.0, freeze_norms=True)
+    network = fresh(config).train()
+    learns = next(weight for weight in network.mnet.parameters() if weight.dim() == 4)
+    seen = []
+
+    def losses(batch, progress):
+        seen.append((torch.ones(2, 2) @ torch.ones(2, 2)).dtype)
+        seen.append(learns.is_contiguous(memory_format=torch.channels_last))
+        return {"total": learns.sum()}
+
+    stage = Stage(name="options", config=config, losses=losses, groups=[ParameterGroup(parameters=[learns], rate=1e-3)])
+    train(stage, Budget(steps=1), network, pack, tmp_path, HERE)
+    (state,) = load_checkpoint(tmp_path / "last.pt").training["optimizer"]["state"].values()
+    assert seen == [torch.bfloat16, True]
+    # Adam's first moment is a tenth of the gradient that it is given
+    assert float(state["exp_avg"].norm()) == pytest.approx(0.1, rel=1e-4)
+    assert float(rows(tmp_path / "log.csv")[0]["norm"]) == pytest.approx(math.sqrt(learns.numel()), rel=1e-3)
+
+
+@pytest.mark.slow
 def test_frozen_norms_keep_their_statistics(config, pack, tmp_path):
     """While everything else learns."""
     found = end_to_end(replace(config, freeze_norms=True), 1, pack, tmp_path).training["weights"]
