@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -27,22 +26,8 @@ from shm_deploy.live.outputs import (
 )
 from shm_deploy.media.video.targets import Content
 
-FAKES = Path(__file__).parents[2] / "docs" / "fakes"
 SMALL = Opened(size=(48, 64), rate=Fraction(30), frames=iter(()))
 LARGE = Opened(size=(720, 1280), rate=Fraction(30), frames=iter(()))
-
-
-@pytest.fixture
-def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Tk without a screen, pyvirtualcam without a camera."""
-    names = ("tkinter", "pyvirtualcam")
-    before = {name: sys.modules.pop(name, None) for name in names}
-    monkeypatch.syspath_prepend(str(FAKES))
-    yield
-    for name, module in before.items():
-        sys.modules.pop(name, None)
-        if module is not None:
-            sys.modules[name] = module
 
 
 def opened(output: Output, source: Opened, stdout: Any = None) -> Any:
