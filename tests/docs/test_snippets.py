@@ -1,4 +1,4 @@
-"""Every snippet of the pages about embedding and live video runs as it is printed."""
+"""Every snippet of the pages about embedding, video files and live video runs as it is printed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tests.deploy.media.video import zoo
 
 ROOT = Path(__file__).parents[2]
 FAKES = Path(__file__).with_name("fakes")
-PAGES = ("embedding.md", "live.md")
+PAGES = ("embedding.md", "live.md", "video.md")
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-TOOLS = {"shm-live": "-m shm_deploy.cli.live", "ffmpeg": str(FAKES / "media_tool.py")}
-TOOLS["gst-launch-1.0"] = TOOLS["ffmpeg"]
+OURS = {"shm-live": "-m shm_deploy.cli.live", "shm-matte": "-m shm_deploy.cli.matte"}
+FOREIGN = dict.fromkeys(("ffmpeg", "gst-launch-1.0"), str(FAKES / "media_tool.py"))
 
 
 def snippets(language: str) -> list[Any]:
@@ -108,8 +108,8 @@ def test_shell_snippet_runs(code: str, place: Path, tiny_model: Path) -> None:
     """In bash, on a tiny model, with stand-ins for cameras, screens, addresses, ffmpeg and GStreamer."""
     tools = place / "tools"
     tools.mkdir()
-    for name, target in TOOLS.items():
-        model = f" --model {tiny_model}" if name == "shm-live" else ""
+    for name, target in {**OURS, **FOREIGN}.items():
+        model = f" --model {tiny_model}" if name in OURS else ""
         (tools / name).write_text(f'#!/bin/sh\nexec {sys.executable} {target}{model} "$@"\n')
         (tools / name).chmod(0o755)
     environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": f"{FAKES}:{ROOT}"}

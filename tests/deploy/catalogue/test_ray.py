@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,12 +68,16 @@ def catalogue(folder: Path, model: Path, address: str | None = None) -> Iterator
 def reader_of(pipe: Path, driver: subprocess.Popen[str]) -> int:
     """Wait until a process reads the pipe; its id. The pipe is a picture from then on."""
     deadline = time.monotonic() + PATIENCE
-    while (descriptor := _open_if_read(pipe)) is None:
+
+    def wait() -> None:
         assert driver.poll() is None, "the driver ended before it came to this picture"
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    ours = str(os.getpid())
-    readers = [int(name) for name in os.listdir("/proc") if name.isdigit() and name != ours and _has_open(name, pipe)]
+
+    while (descriptor := _open_if_read(pipe)) is None:
+        wait()
+    while not (readers := _processes_with(pipe)):  # it counts as read a moment before the reader has it open
+        wait()
     whole = pipe.with_suffix(".whole")
     whole.write_bytes(zoo.encoded(zoo.portrait(), "JPEG"))
     whole.replace(pipe)
@@ -91,12 +95,19 @@ def _open_if_read(pipe: Path) -> int | None:
         raise
 
 
-def _has_open(process: str, file: Path) -> bool:
-    try:
-        files = f"/proc/{process}/fd"
-        return any(os.readlink(f"{files}/{name}") == str(file) for name in os.listdir(files))
-    except OSError:  # it has ended, or is somebody else's
-        return False
+def _processes_with(file: Path) -> list[int]:
+    """Those that have the file open, but for this one."""
+    others = (name for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid())
+    return [int(name) for name in others if str(file) in _open_files(name)]
+
+
+def _open_files(process: str) -> set[str]:
+    files = set()
+    with suppress(OSError):  # the process has ended, or is somebody else's
+        for name in os.listdir(f"/proc/{process}/fd"):
+            with suppress(OSError):  # this one has been closed
+                files.add(os.readlink(f"/proc/{process}/fd/{name}"))
+    return files
 
 
 @contextmanager
