@@ -8,25 +8,10 @@ from typing import Any, Literal
 
 from shm_deploy.metrics import Quality
 from shm_train.evaluation.methods import Method
-from shm_train.stages.config import (
-    LIVE_E2E,
-    LIVE_MNET,
-    LIVE_TNET,
-    PAPER_E2E,
-    PAPER_MNET,
-    PAPER_TNET,
-    EndToEndConfig,
-    MNetConfig,
-    RunConfig,
-    TNetConfig,
-)
+from shm_train.networks.config import Variant
+from shm_train.stages.config import RECIPES, RunConfig
 
 Setting = tuple[str, Any]  # dotted name in the config, value
-
-RECIPES: dict[Literal["live", "paper"], dict[str, TNetConfig | MNetConfig | EndToEndConfig]] = {
-    "live": {"tnet": LIVE_TNET, "mnet": LIVE_MNET, "e2e": LIVE_E2E},
-    "paper": {"tnet": PAPER_TNET, "mnet": PAPER_MNET, "e2e": PAPER_E2E},
-}
 
 # Whatever the network: the losses and trimaps of the paper, or an ablation would take away what another term gives.
 PAPERS_LOSSES: dict[str, tuple[Setting, ...]] = {
@@ -116,6 +101,7 @@ def settings_of(name: str, budget_settings: Sequence[Setting]) -> list[Setting]:
     return [*PAPERS_LOSSES[arm.stage], *budget_settings, *arm.settings]
 
 
-def recipe(variant: Literal["live", "paper"], name: str) -> RunConfig:
+def recipe(variant: Variant, name: str) -> RunConfig:
     """What an arm's config is made from."""
-    return RECIPES[variant][ARMS[name].stage]
+    config: RunConfig = getattr(RECIPES[variant], ARMS[name].stage)
+    return config

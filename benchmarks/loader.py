@@ -24,11 +24,10 @@ from shm_train.data.dataset import ComposedDataset, endless_batches
 from shm_train.data.samples import Pack
 from shm_train.data.shards import write_shards
 from shm_train.networks import SemanticHumanMatting
-from shm_train.stages.config import LIVE_E2E, PAPER_E2E, EndToEndConfig
+from shm_train.stages.config import RECIPES, EndToEndConfig
 from shm_train.stages.objective import end_to_end_losses
 from shm_train.stages.override import override, parse_setting
 
-RECIPES = {"live": LIVE_E2E, "paper": PAPER_E2E}
 WARMUP = 1  # batches or steps before the clock
 
 CLOCK = (
@@ -59,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     try:
-        config = override(RECIPES[args.variant], args.settings)
+        config = override(RECIPES[args.variant].e2e, args.settings)
         with tempfile.TemporaryDirectory() as shards:
             folder_pack = Pack(args.pack)
             write_shards(folder_pack, Path(shards))

@@ -27,7 +27,7 @@ from shm_train.evaluation.report import (
     write_csv,
 )
 from shm_train.sheet import Picture, write_sheet
-from shm_train.stages.config import LIVE_E2E, PAPER_E2E
+from shm_train.stages.config import RECIPES
 
 IMAGES_FILE = "images.csv"
 WORST_FILE = "worst.png"
@@ -134,7 +134,7 @@ def _unknown_radius(checkpoint: Checkpoint) -> float:
     """With which it was trained; where it holds weights alone, the one that its variant is trained with."""
     if checkpoint.training is not None:
         return float(checkpoint.training["identity"]["config"]["data"]["unknown_radius"])
-    return (PAPER_E2E if checkpoint.config.variant == "paper" else LIVE_E2E).data.unknown_radius
+    return RECIPES[checkpoint.config.variant].e2e.data.unknown_radius
 
 
 def _sweep(args: argparse.Namespace, contenders: list[Contender], cases: list[Case]) -> list[str]:

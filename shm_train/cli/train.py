@@ -15,16 +15,7 @@ from shm_deploy.errors import MatteError, SpecError
 from shm_train.data.samples import Pack
 from shm_train.init import load_encoder, take_weights
 from shm_train.networks import SemanticHumanMatting
-from shm_train.stages.config import (
-    LIVE_E2E,
-    LIVE_MNET,
-    LIVE_TNET,
-    PAPER_E2E,
-    PAPER_MNET,
-    PAPER_TNET,
-    Budget,
-    RunConfig,
-)
+from shm_train.stages.config import RECIPES, Budget, RunConfig
 from shm_train.stages.end_to_end import train_end_to_end
 from shm_train.stages.machine import Machine
 from shm_train.stages.mnet import train_mnet
@@ -70,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_common(stage: argparse.ArgumentParser, shorthands: Shorthands) -> None:
-    stage.add_argument("--variant", choices=("live", "paper"), required=True)
+    stage.add_argument("--variant", choices=tuple(RECIPES), required=True)
     stage.add_argument("--data", type=Path, required=True, help="a pack, made by shm-data pack")
     stage.add_argument("--out", type=Path, required=True, help="the run's folder; a run that is there goes on")
     budget = stage.add_mutually_exclusive_group(required=True)
@@ -93,19 +84,19 @@ def _add_common(stage: argparse.ArgumentParser, shorthands: Shorthands) -> None:
 
 
 def _tnet(args: argparse.Namespace) -> None:
-    config = override(PAPER_TNET if args.variant == "paper" else LIVE_TNET, _settings(args))
+    config = override(RECIPES[args.variant].tnet, _settings(args))
     train_tnet(config, _budget(args), _network(config, args), Pack(args.data), args.out, _machine(args))
 
 
 def _mnet(args: argparse.Namespace) -> None:
-    config = override(PAPER_MNET if args.variant == "paper" else LIVE_MNET, _settings(args))
+    config = override(RECIPES[args.variant].mnet, _settings(args))
     if config.trimaps == "tnet" and args.start is None:
         raise SpecError("got trimaps tnet without --start; say whose T-Net makes them, or --set trimaps=true")
     train_mnet(config, _budget(args), _network(config, args), Pack(args.data), args.out, _machine(args))
 
 
 def _end_to_end(args: argparse.Namespace) -> None:
-    config = override(PAPER_E2E if args.variant == "paper" else LIVE_E2E, _settings(args))
+    config = override(RECIPES[args.variant].e2e, _settings(args))
     train_end_to_end(config, _budget(args), _network(config, args), Pack(args.data), args.out, _machine(args))
 
 

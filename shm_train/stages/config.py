@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from shm_deploy.errors import SpecError
 from shm_train.data.compose import UNCHANGED, AugmentConfig
 from shm_train.data.dataset import DataConfig, MixConfig
 from shm_train.networks import LiveConfig, NetworkConfig, PaperConfig
-from shm_train.networks.config import TNET_ALONE
+from shm_train.networks.config import TNET_ALONE, Variant
 from shm_train.schedule import Schedule
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -219,6 +219,20 @@ PAPER_MNET = MNetConfig(
     clip_norm=math.inf,
     ema_decay=0.0,
 )
+
+
+class Recipes(NamedTuple):
+    """What the stages of one variant are trained with, unless something else is asked for."""
+
+    tnet: TNetConfig
+    mnet: MNetConfig
+    e2e: EndToEndConfig
+
+
+RECIPES: dict[Variant, Recipes] = {
+    "live": Recipes(LIVE_TNET, LIVE_MNET, LIVE_E2E),
+    "paper": Recipes(PAPER_TNET, PAPER_MNET, PAPER_E2E),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
