@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -68,6 +72,24 @@ def damaged(draw: st.DrawFn) -> bytes:
             case _:
                 del data[draw(st.integers(0, len(data))) :]
     return bytes(data)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed: extra [dev]")
+def test_no_picture_crashes_the_process(tmp_path: Path) -> None:
+    """A short run of `fuzzing`, which is led by the code that its pictures reach; the same pictures each time."""
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for kind, data in SEEDS.items():
+        (corpus / kind).write_bytes(data)
+    options = ["-atheris_runs=3000", "-seed=1", f"-artifact_prefix={tmp_path}/"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.deploy.serve.fuzzing", *options, str(corpus)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Done 3000" in done.stderr
 
 
 FUZZ = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), database=None)
