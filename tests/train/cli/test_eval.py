@@ -4,6 +4,7 @@ import csv
 from dataclasses import asdict, replace
 
 import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -41,6 +42,20 @@ def test_everything_that_is_asked_for_is_written(run, tmp_path, capsys):
     assert float(rows[0]["sad"]) > 0
     assert cv2.imread(str(tmp_path / "out" / "figures.png")).shape[1] > 8 * 240  # eight pictures in a row
     assert cv2.imread(str(tmp_path / "out" / "worst.png")) is not None
+
+
+def test_the_worst_pictures_are_shown_worst_first(run, tmp_path):
+    """By SAD: a black and a white picture, side by side on the sheet."""
+    for index, level in enumerate((0, 255)):
+        write(tmp_path / "data" / "image" / f"{index}.jpg", np.full((*ALPHA.shape, 3), level, np.uint8))
+    write(tmp_path / "data" / "alpha" / "1.png", 255 - ALPHA)
+    assert run() == 0
+    with (tmp_path / "out" / "images.csv").open() as stream:
+        sads = [float(row["sad"]) for row in csv.DictReader(stream)]
+    assert sads[0] != sads[1]
+    sheet = cv2.imread(str(tmp_path / "out" / "worst.png"))
+    shown = [int(sheet[100, left + 100, 0]) for left in (0, sheet.shape[1] // 2)]  # within each row's own picture
+    assert shown == ([255, 0] if sads[1] > sads[0] else [0, 255])
 
 
 def test_the_table_has_the_mean_over_the_pictures(run, tmp_path, capsys):
