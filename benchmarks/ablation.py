@@ -34,10 +34,11 @@ from shm_train.init import load_encoder, take_weights
 from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import Budget, EndToEndConfig, MNetConfig, TNetConfig
 from shm_train.stages.end_to_end import train_end_to_end
-from shm_train.stages.loop import LAST_FILE, VALIDATION_FILE
 from shm_train.stages.machine import Machine
 from shm_train.stages.mnet import train_mnet
 from shm_train.stages.override import override, parse_setting
+from shm_train.stages.reporting import VALIDATION_FILE
+from shm_train.stages.run import LAST_FILE
 from shm_train.stages.tnet import train_tnet
 
 UNITS = (

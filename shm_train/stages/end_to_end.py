@@ -12,9 +12,10 @@ from torch import Tensor
 from shm_train.data.samples import Pack
 from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import Budget, EndToEndConfig
-from shm_train.stages.loop import ParameterGroup, Stage, train
+from shm_train.stages.loop import train
 from shm_train.stages.machine import Machine
 from shm_train.stages.objective import end_to_end_losses
+from shm_train.stages.stage import ParameterGroup, Stage
 
 
 def train_end_to_end(

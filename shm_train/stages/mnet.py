@@ -13,9 +13,10 @@ from torch import Tensor
 from shm_train.data.samples import Pack
 from shm_train.networks import Matting, SemanticHumanMatting
 from shm_train.stages.config import Budget, MNetConfig
-from shm_train.stages.loop import ParameterGroup, Stage, train
+from shm_train.stages.loop import train
 from shm_train.stages.machine import Machine
 from shm_train.stages.objective import mnet_losses
+from shm_train.stages.stage import ParameterGroup, Stage
 
 
 def train_mnet(

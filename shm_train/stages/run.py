@@ -15,11 +15,15 @@ from shm_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from shm_train.ema import MovingAverage
 from shm_train.networks import SemanticHumanMatting
 
+LAST_FILE = "last.pt"  # to resume from
+BEST_FILE = "best.pt"  # averaged weights with the best validation score
+
 
 @dataclass(kw_only=True)
 class Run:
     """A training run between two steps: all that the next steps depend on."""
 
+    folder: Path  # where it is saved
     identity: dict[str, Any]  # stage, config and data: a run goes on only with the same; plain values
     network: SemanticHumanMatting
     average: MovingAverage[SemanticHumanMatting]
@@ -29,7 +33,12 @@ class Run:
     seconds: float = 0.0
     best: float = math.inf  # validation score
 
-    def save(self, path: Path) -> None:
+    @property
+    def last_file(self) -> Path:
+        """What `save` writes."""
+        return self.folder / LAST_FILE
+
+    def save(self) -> None:
         """Write the run as a checkpoint whose weights are the averaged ones.
 
         Raises:
@@ -44,11 +53,11 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
         }
-        self._write(path, training)
+        self._write(self.last_file, training)
 
-    def save_best(self, path: Path) -> None:
-        """Write the averaged weights alone."""
-        self._write(path, None)
+    def save_best(self) -> None:
+        """Write the averaged weights alone; errors as in `save`."""
+        self._write(self.folder / BEST_FILE, None)
 
     def _write(self, path: Path, training: dict[str, Any] | None) -> None:
         weights = self.average.network.state_dict()
@@ -57,12 +66,13 @@ class Run:
         except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
             raise ArtifactError(f"can't write {path} ({error}); the last one that was written stays") from error
 
-    def resume(self, path: Path) -> None:
-        """Take over the state of the run that `path` holds.
+    def resume(self) -> None:
+        """Take over the state of the run that was saved in the folder.
 
         Raises:
-            ArtifactError: it holds no training run, or one of another stage, config or pack.
+            ArtifactError: that is no training run, or one of another stage, config or pack.
         """
+        path = self.last_file
         checkpoint = load_checkpoint(path)
         training = checkpoint.training
         if training is None or not {"identity", "scaler"} <= training.keys():

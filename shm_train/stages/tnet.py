@@ -14,9 +14,10 @@ from shm_train.data.samples import Pack
 from shm_train.networks import SemanticHumanMatting
 from shm_train.networks.config import TNET_ALONE
 from shm_train.stages.config import Budget, TNetConfig
-from shm_train.stages.loop import ALPHA_SCORE, ParameterGroup, Stage, train
+from shm_train.stages.loop import train
 from shm_train.stages.machine import Machine
 from shm_train.stages.objective import tnet_losses
+from shm_train.stages.stage import ALPHA_SCORE, ParameterGroup, Stage
 
 
 def train_tnet(

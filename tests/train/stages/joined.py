@@ -14,10 +14,10 @@ from shm_train.data.samples import Pack
 from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import Budget, EndToEndConfig
 from shm_train.stages.end_to_end import train_end_to_end
-from shm_train.stages.loop import Objective, ParameterGroup, Stage
 from shm_train.stages.machine import Machine
 from shm_train.stages.objective import end_to_end_losses
 from shm_train.stages.processes import join_processes
+from shm_train.stages.stage import Objective, ParameterGroup, Stage
 
 
 def run(rank: int, count: int, ports: tuple[int, int], config: EndToEndConfig, pack_folder: Path, folder: Path) -> None:

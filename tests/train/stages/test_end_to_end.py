@@ -16,8 +16,8 @@ from shm_train.data.samples import Pack
 from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import Budget
 from shm_train.stages.end_to_end import train_end_to_end
-from shm_train.stages.loop import TrainingDiverged
 from shm_train.stages.machine import Machine
+from shm_train.stages.step import TrainingDiverged
 
 
 def fresh(config):

@@ -20,8 +20,11 @@ from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import Budget
 from shm_train.stages.end_to_end import train_end_to_end
 from shm_train.stages.interrupts import interrupts
-from shm_train.stages.loop import LoaderFailed, ParameterGroup, Stage, TrainingDiverged, clock, train
+from shm_train.stages.loop import LoaderFailed, train
 from shm_train.stages.machine import Machine
+from shm_train.stages.reporting import clock
+from shm_train.stages.stage import ParameterGroup, Stage
+from shm_train.stages.step import TrainingDiverged
 
 HERE = Machine(num_workers=0)
 

@@ -29,6 +29,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, small_disk):
     """The new one is written beside and given up; the message says so, and nothing is left over."""
     network = SemanticHumanMatting(TINY_NETWORK)
     run = Run(
+        folder=tmp_path,
         identity={"stage": "e2e"},
         network=network,
         average=MovingAverage(network, 0.9),
@@ -36,14 +37,13 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, small_disk):
         scaler=torch.amp.GradScaler("cpu", enabled=False),
         step=1,
     )
-    path = tmp_path / "last.pt"
-    run.save(path)
+    run.save()
     run.step = 2
     small_disk()
     with pytest.raises(ArtifactError, match=r"can't write .*last\.pt .*the last one that was written stays"):
-        run.save(path)
+        run.save()
     assert [file.name for file in tmp_path.iterdir()] == ["last.pt"]
-    assert load_checkpoint(path).training["step"] == 1
+    assert load_checkpoint(tmp_path / "last.pt").training["step"] == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
