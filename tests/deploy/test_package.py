@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +50,17 @@ def test_matter_itself_brings_in_numpy_only() -> None:
     """The class, before any model is opened."""
     code = f"import sys; from shm_deploy import Matter; assert not set({HEAVY[:-1]!r}) & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_base_has_no_runtime_and_extras_are_the_promised_ones() -> None:
+    """Two wheels own the module `onnxruntime`, so neither may come uninvited; an extra that vanished breaks scripts."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    base = {re.split(r"[^\w.-]", requirement)[0] for requirement in project["dependencies"]}
+    assert base == {"numpy", "opencv-python-headless", "pillow"}
+    wanted = "cpu gpu export tensorrt rtx openvino train video serve ray quality dev"
+    assert set(project["optional-dependencies"]) == set(wanted.split())
+
+
+def test_types_come_with_the_package() -> None:
+    """A type checker looks for this file."""
+    assert (Path(shm_deploy.__file__).parent / "py.typed").is_file()
