@@ -31,7 +31,8 @@ def stream_target(url: str, content: Content) -> Target:
     if scheme == "srt":
         raise SpecError(
             f"got {url}. PyAV's wheels have no SRT: write raw frames, and send them by ffmpeg: "
-            "shm-live … -o - | ffmpeg -f rawvideo -pix_fmt rgb24 -s 1280x720 -r 30 -i - -f mpegts srt://HOST:PORT"
+            "shm-live … -o - | ffmpeg -f rawvideo -pix_fmt rgb24 -s 1280x720 -r 30 -i - -c:v libx264 -tune zerolatency "
+            "-pix_fmt yuv420p -f mpegts srt://HOST:PORT"
         )
     muxer = MUXERS.get(scheme)
     if muxer is None:
