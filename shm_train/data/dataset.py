@@ -16,7 +16,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from shm_deploy.errors import SpecError
-from shm_train.data.compose import AugmentConfig, Example, Size, composed_example, empty_example, photo_example
+from shm_train.data.augment import AugmentConfig
+from shm_train.data.compose import Example, composed_example, empty_example, photo_example
+from shm_train.data.placing import Size
 from shm_train.data.samples import Kind, Pack, Sample
 from shm_train.data.trimap import random_trimap, transition, true_trimap
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm_deploy.errors import ArtifactError, SpecError
-from shm_train.data.compose import UNCHANGED, composed_example
+from shm_train.data.augment import UNCHANGED
+from shm_train.data.compose import composed_example
 from shm_train.data.pictures import PICTURE_SUFFIXES, read_colours, read_plane
 from shm_train.data.samples import Pack, Sample
 

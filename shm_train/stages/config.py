@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, get_args
 
 from shm_deploy.errors import SpecError
-from shm_train.data.compose import UNCHANGED, AugmentConfig
+from shm_train.data.augment import UNCHANGED, AugmentConfig
 from shm_train.data.dataset import DataConfig, MixConfig
 from shm_train.networks import LiveConfig, NetworkConfig, PaperConfig
 from shm_train.networks.config import TNET_ALONE, Variant

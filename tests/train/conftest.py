@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from shm_train.data.compose import AugmentConfig
+from shm_train.data.augment import AugmentConfig
 from shm_train.data.dataset import DataConfig
 from shm_train.data.samples import Kind, Pack, Sample, write_index
 from shm_train.data.stores import SAMPLES_FOLDER

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from shm_deploy.errors import SpecError
-from shm_train.data.compose import UNCHANGED, AugmentConfig, composed_example, photo_example
+from shm_train.data.augment import UNCHANGED, AugmentConfig
+from shm_train.data.compose import composed_example, photo_example
 from shm_train.data.samples import Picture
 
 CANVAS = (96, 96)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from shm_deploy.errors import SpecError
-from shm_train.data.compose import UNCHANGED
+from shm_train.data.augment import UNCHANGED
 from shm_train.networks import LiveConfig, PaperConfig
 from shm_train.stages.config import (
     LIVE_E2E,
