@@ -57,7 +57,7 @@ def test_shrinking_takes_means_of_areas() -> None:
 
 def test_shrinking_never_leaves_the_range_of_its_floats() -> None:
     """Means of ones are one: an alpha over 1 is no alpha."""
-    assert shrink(np.full((101, 103, 3), 1.0, np.float32), (33, 37)).max() <= 1
+    assert shrink(np.full((20, 65, 3), 1.0, np.float32), (7, 22)).max() <= 1  # 1.0000001 by OpenCV
 
 
 def test_enlarging_is_bilinear_with_half_pixel_centres() -> None:
