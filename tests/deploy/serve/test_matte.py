@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shm_deploy.serve.settings import Limits
-from tests.deploy.fakes import FakeBackend
+from tests.deploy.fakes import FakeBackend, FakeParts
 from tests.deploy.media import zoo
 from tests.deploy.serve.conftest import Serve
 
@@ -84,8 +84,10 @@ def test_background_is_never_a_file_of_the_service(client: TestClient, photo: by
     assert client.post(f"/v1/matte?output=composite&background={secret}", content=photo).status_code == 422
 
 
-def test_edited_trimap_decides(client: TestClient, photo: bytes) -> None:
+def test_edited_trimap_decides(serve: Serve, photo: bytes) -> None:
     """M-Net and fusion alone: 255 is a person, 0 is not, and red decides between."""
+    backend = FakeParts()
+    client = serve(backend=backend)
     picture = np.full((40, 48), 128, np.uint8)
     picture[:, :16] = 255
     picture[:, 32:] = 0
@@ -95,6 +97,7 @@ def test_edited_trimap_decides(client: TestClient, photo: bytes) -> None:
     assert alpha[:, :16].min() == 255
     assert alpha[:, 32:].max() == 0
     assert np.array_equal(alpha[:, 16:32], RED[:, 16:32])
+    assert (backend.calls, backend.shapes) == (["mnet", "fusion"], [])
 
 
 def test_trimap_of_another_size_is_refused(client: TestClient, photo: bytes) -> None:

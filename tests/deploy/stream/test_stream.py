@@ -110,8 +110,9 @@ def test_slow_consumer_holds_the_source_back(fake_backend: FakeBackend) -> None:
     assert source.closed.is_set()
 
 
-def test_reading_and_the_network_overlap() -> None:
-    """While the network is on the first frame the source is asked for the next ones."""
+def test_reading_the_network_and_finishing_overlap() -> None:
+    """While the network is on the first frame the source is asked for the next ones; then, while it is on the second
+    one, the first result comes out."""
     backend, source = SlowBackend(), Source()
     read_ahead = threading.Event()
 
@@ -126,8 +127,12 @@ def test_reading_and_the_network_overlap() -> None:
         first = pool.submit(next, stream)
         assert read_ahead.wait(5)
         assert not first.done()
+        backend.permits.release()
+        assert (first.result(5).alpha == 0).all()
+        assert backend.started.acquire(timeout=5)
+        assert backend.started.acquire(timeout=5)
+        assert len(backend.shapes) == 1  # the second has begun, and is not done
         backend.permits.release(100)
-        assert (first.result().alpha == 0).all()
         stream.close()
 
 
