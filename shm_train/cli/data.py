@@ -15,9 +15,10 @@ from shm_deploy.errors import CheckFailed, MatteError, SpecError
 from shm_train.data.check import check
 from shm_train.data.composites import CompositesConfig, Grounds, plan_composites, write_composites
 from shm_train.data.exclusion import read_exclusions
+from shm_train.data.label_tars import unpack_labels
 from shm_train.data.labelling import LabelConfig, judge_labels, label, label_rows
 from shm_train.data.labels import LabelRules
-from shm_train.data.layout import Listing, find_jobs, find_photographs, unpack_labels
+from shm_train.data.layout import Listing, find_jobs, find_photographs
 from shm_train.data.pack import PackConfig, pack
 from shm_train.data.samples import Pack
 from shm_train.data.shards import write_shards

@@ -25,7 +25,6 @@ A key is SOURCE-NAME, SOURCE being the folder in which the picture lies.
 from __future__ import annotations
 
 import json
-import tarfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -141,13 +140,13 @@ def find_photographs(root: Path, person_masks: Path | None) -> list[Photograph]:
     Raises:
         SpecError: there are no photographs.
     """
-    found = _by_name(root / "image") | _by_name(root / "people")
+    found = pictures_by_name(root / "image") | pictures_by_name(root / "people")
     if not found:
         found = {path.stem: [path] for path in _within(root)}
     if not found:
         raise SpecError(f"{root} has no photographs; wanted are folders image/ or people/, or pictures in it")
-    alphas, masks = _by_name(root / "alpha"), _masks(root)
-    people = {} if person_masks is None else _by_name(person_masks)
+    alphas, masks = pictures_by_name(root / "alpha"), _masks(root)
+    people = {} if person_masks is None else pictures_by_name(person_masks)
     return [
         Photograph(
             key=_key(path),
@@ -174,17 +173,12 @@ def find_label(labels: Path, source: str, name: str) -> Label | None:
     return None if matte is None else Label(matte, detail, person)
 
 
-def unpack_labels(tars: Sequence[Path], labels: Path) -> None:
-    """Unpack `SOURCE.tar` files of teachers' labels to `labels/SOURCE/`; what is there already stays."""
-    for tar in tars:
-        folder = labels / tar.stem
-        folder.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(tar) as archive:
-            for member in archive.getmembers():
-                target = folder / Path(member.name).name
-                stream = archive.extractfile(member)
-                if stream is not None and not target.exists():
-                    target.write_bytes(stream.read())
+def pictures_by_name(folder: Path) -> dict[str, list[Path]]:
+    """The pictures below a folder by their place and name without the suffix; two of one name are a slip of somebody's."""
+    named: dict[str, list[Path]] = {}
+    for path in _below(folder):
+        named.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
+    return named
 
 
 def _cutouts(root: Path) -> list[Job]:
@@ -213,7 +207,7 @@ def _backgrounds(root: Path) -> list[Job]:
 
 def _pairs(root: Path, labels: Path | None) -> Listing:
     """Everything that consists of more than one file."""
-    folders = {name: _by_name(root / name) for name in ("fg", "image", "people", "alpha")}
+    folders = {name: pictures_by_name(root / name) for name in ("fg", "image", "people", "alpha")}
     folders["mask"] = _masks(root)
     jobs = []
     problems = [
@@ -272,15 +266,7 @@ def _read_groups(path: Path) -> dict[str, str]:
 
 
 def _masks(root: Path) -> dict[str, list[Path]]:
-    return _by_name(root / "masks") | _by_name(root / "mask")
-
-
-def _by_name(folder: Path) -> dict[str, list[Path]]:
-    """The pictures of each name: place and name below the folder, without the suffix."""
-    named: dict[str, list[Path]] = {}
-    for path in _below(folder):
-        named.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
-    return named
+    return pictures_by_name(root / "masks") | pictures_by_name(root / "mask")
 
 
 def _first(named: Mapping[str, list[Path]], name: str) -> Path | None:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from shm_deploy.errors import ArtifactError, SpecError
 from shm_train.data.augment import UNCHANGED
 from shm_train.data.compose import composed_example
-from shm_train.data.pictures import PICTURE_SUFFIXES, read_colours, read_plane
+from shm_train.data.layout import pictures_by_name
+from shm_train.data.pictures import read_colours, read_plane
 from shm_train.data.samples import Pack, Sample
 
 Item = TypeVar("Item")
@@ -92,9 +93,12 @@ def folder_cases(folder: Path) -> list[Case]:
     """The pictures of `image/`, each with its alpha in `alpha/`.
 
     Raises:
-        ArtifactError: a picture has no partner.
+        ArtifactError: a picture has no partner, or two that differ in nothing but their suffix.
     """
-    images, alphas = (_by_name(folder / name) for name in ("image", "alpha"))
+    images, alphas = (pictures_by_name(folder / name) for name in ("image", "alpha"))
+    twins = [paths for named in (images, alphas) for paths in named.values() if len(paths) > 1]
+    if twins:
+        raise ArtifactError(f"{twins[0][1]} has the name of {twins[0][0].name}: remove one of each such pair")
     lonely = sorted(images.keys() ^ alphas.keys())
     if lonely:
         raise ArtifactError(
@@ -102,8 +106,8 @@ def folder_cases(folder: Path) -> list[Case]:
             "each needs its partner by the same name"
         )
     return [
-        Case(FOLDER, str(Path(name).parent), name, partial(_read, image, alphas[name]))
-        for name, image in sorted(images.items())
+        Case(FOLDER, str(Path(name).parent), name, partial(_read, image, alphas[name][0]))
+        for name, (image,) in sorted(images.items())
     ]
 
 
@@ -119,11 +123,6 @@ def _composed(pack: Pack, person: Sample, ground: Sample, index: int) -> Scene:
     rng = np.random.default_rng((SEED, index))
     example = composed_example([pack.read(person)], pack.read(ground), canvas, PLACEMENT, rng)
     return Scene(example.image, example.alpha, np.ones(canvas, np.bool_))
-
-
-def _by_name(folder: Path) -> dict[str, Path]:
-    found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PICTURE_SUFFIXES)
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}
 
 
 def _read(image: Path, alpha: Path) -> Scene:

@@ -44,6 +44,13 @@ def test_a_picture_without_a_partner_is_named(folder):
         find_cases(folder, None)
 
 
+def test_two_pictures_of_one_name_are_refused(folder):
+    """Only one of them could be judged, and nobody would know which."""
+    write(folder / "image" / "one.png", picture(2))
+    with pytest.raises(ArtifactError, match=r"one\.png has the name of one\.jpg"):
+        find_cases(folder, None)
+
+
 def test_an_alpha_of_another_size_is_refused(folder):
     """It is never scaled in silence."""
     write(folder / "alpha" / "one.png", cv2.resize(ALPHA, (50, 40)))
