@@ -174,7 +174,7 @@ def find_label(labels: Path, source: str, name: str) -> Label | None:
 
 
 def pictures_by_name(folder: Path) -> dict[str, list[Path]]:
-    """The pictures below a folder by their place and name without the suffix; two of one name are a slip of somebody's."""
+    """The pictures below a folder by place and name there, without the suffix; two of one name are somebody's slip."""
     named: dict[str, list[Path]] = {}
     for path in _below(folder):
         named.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
