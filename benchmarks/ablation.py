@@ -20,8 +20,7 @@ import torch
 
 from benchmarks.ablation_arms import ARMS, TABLES, Row, Setting, needed_arms, recipe, settings_of
 from benchmarks.ablation_tables import agreement, curve, draw_curves, table
-from benchmarks.results_file import RESULTS, write_result
-from shm_deploy.bench.environment import record_environment
+from benchmarks.results_file import RESULTS, environment_of, write_result
 from shm_deploy.errors import MatteError
 from shm_deploy.metrics import Quality
 from shm_train.checkpoint import load_checkpoint
@@ -61,8 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MatteError as error:
         print(f"ablation: {error}", file=sys.stderr)
         return error.exit_code
-    command = ["python", "-m", "benchmarks.ablation", *(sys.argv[1:] if argv is None else argv)]
-    write_result(args.out, record_environment(command, find_device(args.device).type), found)
+    write_result(args.out, environment_of("benchmarks.ablation", argv, find_device(args.device).type), found)
     draw_curves(args.out.with_suffix(".png"), found["curves"])
     print("\n\n".join([*found["tables"].values(), found["agreement"], UNITS]))
     return 0

@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.results_file import RESULTS, write_result
+from benchmarks.results_file import RESULTS, environment_of, write_result
 from shm_deploy.artifacts import find_model
 from shm_deploy.backends.devices import thread_count
-from shm_deploy.bench.environment import record_environment
 from shm_deploy.catalogue.listing import list_items
 from shm_deploy.catalogue.runner import cluster, run_catalogue
 from shm_deploy.catalogue.settings import Settings
@@ -57,8 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MatteError as error:
         print(f"catalogue: {error}", file=sys.stderr)
         return error.exit_code
-    command = ["python", "-m", "benchmarks.catalogue", *(sys.argv[1:] if argv is None else argv)]
-    write_result(args.out, record_environment(command, "cpu"), found)
+    write_result(args.out, environment_of("benchmarks.catalogue", argv, "cpu"), found)
     print(json.dumps(found, indent=1))
     return 0
 

@@ -19,10 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.results_file import RESULTS, write_result
+from benchmarks.results_file import RESULTS, environment_of, write_result
 from shm_deploy.artifacts import find_model
 from shm_deploy.backends import open_backend
-from shm_deploy.bench.environment import record_environment
 from shm_deploy.bench.latency import Effort, StageClock, measure_latency
 from shm_deploy.bench.pictures import read_pictures
 from shm_deploy.errors import MatteError
@@ -66,9 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "network_ms": network_ms,
         "overhead_s": round(float(np.median(matte_s)) - network_ms["p50"] / 1000, 4),
     }
-    environment = record_environment(
-        ["python", "-m", "benchmarks.cold_start", *(sys.argv[1:] if argv is None else argv)], "cpu"
-    )
+    environment = environment_of("benchmarks.cold_start", argv, "cpu")
     write_result(args.out, environment, found)
     print(json.dumps(found, indent=1))
     return 0

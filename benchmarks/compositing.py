@@ -17,8 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.results_file import RESULTS, write_result
-from shm_deploy.bench.environment import record_environment
+from benchmarks.results_file import RESULTS, environment_of, write_result
 from shm_deploy.compositing import composite, estimate_foreground
 from shm_deploy.errors import ArtifactError, MatteError
 
@@ -51,9 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MatteError as error:
         print(f"compositing: {error}", file=sys.stderr)
         return error.exit_code
-    environment = record_environment(
-        ["python", "-m", "benchmarks.compositing", *(sys.argv[1:] if argv is None else argv)], "cpu"
-    )
+    environment = environment_of("benchmarks.compositing", argv, "cpu")
     write_result(args.out, environment, {"metrics": METRICS, "pictures": args.pictures, "rows": rows})
     return 0
 

@@ -23,8 +23,7 @@ from benchmarks import gpu_numerics, gpu_runtime, gpu_speed, gpu_streams
 from benchmarks.gpu_speed import Amount
 from benchmarks.gpu_streams import Load
 from benchmarks.gpu_ways import Variant, attempt
-from benchmarks.results_file import RESULTS, write_result
-from shm_deploy.bench.environment import record_environment
+from benchmarks.results_file import RESULTS, environment_of, write_result
 from shm_deploy.bench.pictures import Picture, Size, parse_size, shipped_pictures
 from shm_deploy.errors import MatteError
 from shm_deploy.matter import Matter
@@ -87,9 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found: dict[str, Any] = {"rehearsal": args.tiny, "versions_cuda": torch.version.cuda}
     for section in args.section or SECTIONS:
         found[section] = _section(section, variants, pictures, plan, args.device)
-        environment = record_environment(
-            ["python", "-m", "benchmarks.gpu", *(sys.argv[1:] if argv is None else argv)], args.device
-        )
+        environment = environment_of("benchmarks.gpu", argv, args.device)
         write_result(args.out, environment, found)  # after each, so that a run that is cut off leaves what it found
     print(table(found))
     return 0

@@ -17,8 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.results_file import RESULTS, write_result
-from shm_deploy.bench.environment import record_environment
+from benchmarks.results_file import RESULTS, environment_of, write_result
 from shm_deploy.errors import MatteError
 from shm_train.data.dataset import ComposedDataset, endless_batches
 from shm_train.data.samples import Pack
@@ -78,9 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MatteError as error:
         print(f"loader: {error}", file=sys.stderr)
         return error.exit_code
-    environment = record_environment(
-        ["python", "-m", "benchmarks.loader", *(sys.argv[1:] if argv is None else argv)], args.device
-    )
+    environment = environment_of("benchmarks.loader", argv, args.device)
     found = {
         "clock": CLOCK,
         "pack_index_sha256": folder_pack.digest,

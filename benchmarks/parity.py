@@ -17,11 +17,10 @@ from typing import Any
 
 import torch
 
-from benchmarks.results_file import RESULTS, read_result, write_result
+from benchmarks.results_file import RESULTS, environment_of, read_result, write_result
 from shm_deploy import spec
 from shm_deploy.artifacts import ModelFile, find_model
 from shm_deploy.backends import open_backend, open_parts
-from shm_deploy.bench.environment import record_environment
 from shm_deploy.bench.parity import METHOD, Parity, answers, compare_answers, part_answers
 from shm_deploy.bench.pictures import parse_size, shipped_pictures, size_text
 from shm_deploy.bench.session import find_reference, precision_of
@@ -41,13 +40,12 @@ PAPER_FOLDER = Path(__file__).parents[1] / "engines" / "calibrated-paper"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 3 where a model is out of its tolerance."""
     args = _parser().parse_args(argv)
-    command = ["python", "-m", "benchmarks.parity", *(sys.argv[1:] if argv is None else argv)]
     records = {record["variant"]: record for record in read_result(args.out)["models"]} if args.out.is_file() else {}
     try:
         for variant in args.variant or NUM_PICTURES:
             model = find_model(None if variant == "live" else calibrated_paper(PAPER_FOLDER))
             rows = measure(model, NUM_PICTURES[variant], args.size or SIZES, args.threads)
-            environment = record_environment(command, "cpu")
+            environment = environment_of("benchmarks.parity", argv, "cpu")
             records[variant] = {"variant": variant, "environment": asdict(environment), **rows}
             write_result(args.out, environment, {"method": METHOD, "models": list(records.values())})
     except MatteError as error:

@@ -16,9 +16,8 @@ from benchmarks.peer_models import Model, load_peers, ours, weights_of
 from benchmarks.peer_scores import Scores, mean_error, ratios, score, summary
 from benchmarks.peer_sets import SETS, held_out_cases
 from benchmarks.peer_sheet import Judged, hard_and_random, write_sheet
-from benchmarks.results_file import RESULTS, write_result
+from benchmarks.results_file import RESULTS, environment_of, write_result
 from shm_deploy.artifacts import find_model
-from shm_deploy.bench.environment import record_environment
 from shm_deploy.errors import MatteError
 from shm_deploy.matter import Matter
 from shm_train.data.samples import Pack
@@ -63,9 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MatteError as error:
         print(f"peers: {error}", file=sys.stderr)
         return error.exit_code
-    environment = record_environment(
-        ["python", "-m", "benchmarks.peers", *(sys.argv[1:] if argv is None else argv)], "cpu"
-    )
+    environment = environment_of("benchmarks.peers", argv, "cpu")
     found = {
         "metrics": METRICS,
         "model_sha256": model_sha256,

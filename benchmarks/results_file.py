@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from shm_deploy.bench.environment import Environment
+from shm_deploy.bench.environment import Environment, record_environment
 
 RESULTS = Path(__file__).parent / "results"
 SCHEMA_VERSION = 1
+
+
+def environment_of(module: str, argv: Sequence[str] | None, device: str) -> Environment:
+    """What `python -m MODULE ARGV` runs on; without arguments, those that this process was given."""
+    return record_environment(["python", "-m", module, *(sys.argv[1:] if argv is None else argv)], device)
 
 
 def write_result(path: Path, environment: Environment, found: Mapping[str, Any]) -> None:

@@ -18,12 +18,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.results_file import RESULTS, write_result
+from benchmarks.results_file import RESULTS, environment_of, write_result
 from benchmarks.service_browser import webcam
 from benchmarks.service_clients import load, percentiles_ms, statuses_until, stream
 from benchmarks.service_process import Reply, Service, running
 from shm_deploy.artifacts import find_model
-from shm_deploy.bench.environment import record_environment
 from shm_deploy.bench.pictures import Size, shipped_pictures, size_text
 from shm_deploy.errors import MatteError
 from shm_deploy.matter import Matter
@@ -61,9 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MatteError as error:
         print(f"service: {error}", file=sys.stderr)
         return error.exit_code
-    environment = record_environment(
-        ["python", "-m", "benchmarks.service", *(sys.argv[1:] if argv is None else argv)], "cpu"
-    )
+    environment = environment_of("benchmarks.service", argv, "cpu")
     write_result(args.out, environment, found)
     return 0
 

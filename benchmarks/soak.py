@@ -17,9 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.results_file import RESULTS, write_result
+from benchmarks.results_file import RESULTS, environment_of, write_result
 from shm_deploy.bench import memory
-from shm_deploy.bench.environment import record_environment
 from shm_deploy.bench.pictures import parse_size, shipped_pictures, size_text
 from shm_deploy.errors import CheckFailed, MatteError
 
@@ -40,9 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         samples, seconds = soak(args.frames, args.size, args.threads)
         growth = growth_mib([mib for _, mib in samples])
-        environment = record_environment(
-            ["python", "-m", "benchmarks.soak", *(sys.argv[1:] if argv is None else argv)], "cpu"
-        )
+        environment = environment_of("benchmarks.soak", argv, "cpu")
         found = {
             "num_frames": args.frames,
             "width": args.size[1],

@@ -19,11 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.results_file import RESULTS, write_result
+from benchmarks.results_file import RESULTS, environment_of, write_result
 from shm_deploy import spec
 from shm_deploy.artifacts import find_model
 from shm_deploy.bench import memory
-from shm_deploy.bench.environment import record_environment
 from shm_deploy.bench.pictures import Size, shipped_pictures, size_text
 from shm_deploy.errors import ArtifactError, BackendUnavailable, MatteError
 from shm_deploy.matter import Matter
@@ -74,9 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MatteError as error:
         print(f"speed: {error}", file=sys.stderr)
         return error.exit_code
-    environment = record_environment(
-        ["python", "-m", "benchmarks.speed", *(sys.argv[1:] if argv is None else argv)], "cpu"
-    )
+    environment = environment_of("benchmarks.speed", argv, "cpu")
     found = {
         "clock": CLOCK,
         "threads": args.threads,

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import temporal_scenes as scenes
-from benchmarks.results_file import RESULTS, write_result
+from benchmarks.results_file import RESULTS, environment_of, write_result
 from benchmarks.speed import RvmNetwork, find_rvm
 from shm_deploy.artifacts import find_model
-from shm_deploy.bench.environment import record_environment
 from shm_deploy.errors import MatteError
 from shm_deploy.matter import Matter
 from shm_deploy.stream.steadying import Moment, reduced, steadied
@@ -65,9 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MatteError as error:
         print(f"temporal: {error}", file=sys.stderr)
         return error.exit_code
-    environment = record_environment(
-        ["python", "-m", "benchmarks.temporal", *(sys.argv[1:] if argv is None else argv)], "cpu"
-    )
+    environment = environment_of("benchmarks.temporal", argv, "cpu")
     found = {
         "metrics": METRICS,
         "model_sha256": model_sha256,

@@ -22,9 +22,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.results_file import RESULTS, write_result
+from benchmarks.results_file import RESULTS, environment_of, write_result
 from shm_deploy.artifacts import find_model
-from shm_deploy.bench.environment import record_environment
 from shm_deploy.bench.pictures import Size, shipped_pictures, size_text
 from shm_deploy.compositing import composite, estimate_foreground
 from shm_deploy.errors import MatteError
@@ -65,9 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MatteError as error:
         print(f"video: {error}", file=sys.stderr)
         return error.exit_code
-    environment = record_environment(
-        ["python", "-m", "benchmarks.video", *(sys.argv[1:] if argv is None else argv)], "cpu"
-    )
+    environment = environment_of("benchmarks.video", argv, "cpu")
     write_result(args.out, environment, {"clock": CLOCK, "model_sha256": model_sha256, "rows": rows})
     return 0
 
