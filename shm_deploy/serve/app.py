@@ -20,7 +20,7 @@ from shm_deploy.serve import metrics, problems
 from shm_deploy.serve.access import Guard
 from shm_deploy.serve.bodies import BACKGROUND, IMAGE, TRIMAP
 from shm_deploy.serve.live import run_live
-from shm_deploy.serve.making import Format, Order, Output
+from shm_deploy.serve.orders import Format, Order, Output
 from shm_deploy.serve.pages import add_pages
 from shm_deploy.serve.problems import Problem, busy
 from shm_deploy.serve.service import Gone, Service

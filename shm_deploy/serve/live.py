@@ -10,7 +10,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from shm_deploy.errors import MatteError
 from shm_deploy.serve.access import chosen_subprotocol
 from shm_deploy.serve.bodies import Upload
-from shm_deploy.serve.making import Answer, Order
+from shm_deploy.serve.making import Answer
+from shm_deploy.serve.orders import Order
 from shm_deploy.serve.problems import Problem, problem_of
 from shm_deploy.serve.service import Service
 

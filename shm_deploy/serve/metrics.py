@@ -7,7 +7,7 @@ import os
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from shm_deploy.serve.making import Timing
+from shm_deploy.serve.timing import Timing
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Set before prometheus_client is imported, it makes the processes of one service share their counts through files.

@@ -17,8 +17,9 @@ from shm_deploy.matter import Matter
 from shm_deploy.serve.batching import Batcher, suited_batch
 from shm_deploy.serve.bodies import Upload, receive_upload
 from shm_deploy.serve.line import Line
-from shm_deploy.serve.making import Answer, Maker, Order
+from shm_deploy.serve.making import Answer, Maker
 from shm_deploy.serve.metrics import Meters
+from shm_deploy.serve.orders import Order
 from shm_deploy.serve.problems import Problem, busy, problem_of
 from shm_deploy.serve.settings import Limits
 

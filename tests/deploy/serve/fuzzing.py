@@ -17,7 +17,8 @@ with atheris.instrument_imports(include=["PIL", "shm_deploy.media", "shm_deploy.
     from shm_deploy.matter import Matter
     from shm_deploy.serve.batching import Batcher
     from shm_deploy.serve.bodies import Upload
-    from shm_deploy.serve.making import Format, Maker, Order, Output
+    from shm_deploy.serve.making import Maker
+    from shm_deploy.serve.orders import Format, Order, Output
     from tests.deploy.fakes import FakeParts
 
 MAX_PIXELS = 100_000
