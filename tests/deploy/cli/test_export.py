@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import pytest
 
 from shm_deploy.artifacts import PACKAGED_MODEL
-from shm_deploy.cli.export import _add_to_repository, _build_spec, _parser, _ProgressLines, main
+from shm_deploy.cli.export import _add_to_repository, _build_spec, _parser, _ProgressLines, _wanted, main
 from shm_deploy.errors import SpecError
 from shm_deploy.export.engine import DEFAULT_PROFILE, BuildSpec
 from shm_deploy.export.progress import Progress
@@ -22,6 +23,44 @@ def _parsed(*arguments: str) -> BuildSpec | None:
 def test_an_engine_is_built_by_default() -> None:
     """With the profile that holds every size of the paper's rule."""
     assert _parsed() == BuildSpec(profiles=(DEFAULT_PROFILE,))
+
+
+def test_every_option_reaches_what_is_wanted(tmp_path: Path) -> None:
+    """Files, precision, opset, photographs, and what the builder may use."""
+    files = ["--ckpt", "e2e.pt", "--out", str(tmp_path), "--name", "mine", "--images", "photos", "--images-edge", "640"]
+    engine = ["--flavour", "tensorrt", "--timing-cache", "timings", "--workspace", "512"]
+    wanted = _wanted(_parser().parse_args([*files, *engine, "--fp16", "--opset", "20"]))
+    build = BuildSpec(flavour="tensorrt", timing_cache=Path("timings"), workspace_mib=512)
+    assert wanted == ExportSpec(
+        checkpoint=Path("e2e.pt"),
+        out=tmp_path,
+        name="mine",
+        fp16=True,
+        engine=build,
+        opset=20,
+        photographs=Path("photos"),
+        max_edge=640,
+    )
+
+
+def test_engines_is_the_default_folder_and_float32_the_precision() -> None:
+    """As the README says."""
+    wanted = _wanted(_parser().parse_args(["--ckpt", "e2e.pt"]))
+    assert (wanted.out, wanted.name, wanted.precision) == (Path("engines"), "shm", "fp32")
+
+
+@pytest.mark.slow
+def test_without_any_tensorrt_the_command_exits_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The install line, and the way that needs none; nothing is traced first."""
+    for module in ("tensorrt", "tensorrt_rtx"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert main(["--ckpt", str(PACKAGED_MODEL.with_suffix(".pt")), "--out", str(tmp_path / "out")]) == 1
+    message = capsys.readouterr().err
+    assert "pip install 'semantic-human-matting[rtx]'" in message
+    assert "--flavour none" in message
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("arguments", [("--flavour", "none"), ("--parts-only",)], ids=" ".join)

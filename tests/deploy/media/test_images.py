@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -44,6 +45,19 @@ def test_sixteen_bit_grey_is_scaled_by_its_range(kind: str) -> None:
     assert photo.pixels[0, ::6].tolist() == [[v] * 3 for v in (0, 0, 1, 1, 128, 255)]
     dark = read_photo(zoo.encoded(Image.fromarray(values[:, :12] // 2), kind))
     assert dark.pixels.max() == 0
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_sixteen_bit_colours_become_eight(suffix: str) -> None:
+    """Red 65535 is 255, green 32896 is 128, blue 0 is 0; opacity 40000 is 156 of 255."""
+    bgra = np.zeros((20, 30, 4), np.uint16)
+    bgra[...] = (0, 32896, 65535, 40000)
+    opaque = read_photo(cv2.imencode(suffix, bgra[..., :3])[1].tobytes())
+    assert opaque.opacity is None
+    assert opaque.pixels[0, 0].tolist() == [255, 128, 0]
+    layered = read_photo(cv2.imencode(suffix, bgra)[1].tobytes())
+    assert layered.opacity is not None
+    assert np.unique(layered.opacity).tolist() == [156]
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
