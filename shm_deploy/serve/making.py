@@ -8,7 +8,6 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from shm_deploy import geometry
 from shm_deploy.matter import Matter
 from shm_deploy.media.backgrounds import Background, Blur, Picture, parse_colour
 from shm_deploy.media.formats import JPEG, PNG, WEBP, ImageFormat
@@ -61,7 +60,6 @@ class Maker:
         timing = Timing(seconds={"wait": perf_counter() - begun})
         with timing.stage("decode"):
             photo = self._read(upload.image)
-            geometry.working_size((photo.pixels.shape[0], photo.pixels.shape[1]))
             trimap = None if upload.trimap is None else self._read_trimap(upload.trimap)
         pixels = self._render(photo, trimap, upload, order, timing)
         with timing.stage("encode"):

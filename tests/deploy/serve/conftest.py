@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 from fastapi.testclient import TestClient
 
+from shm_deploy import spec
 from shm_deploy.matter import Matter
 from shm_deploy.serve.app import create_app
 from shm_deploy.serve.settings import Access, Limits, Settings
@@ -19,14 +20,17 @@ Serve = Callable[..., TestClient]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start services: `serve(limits, access, backend)`."""
+    """Start services: `serve(limits, access, backend, max_edge)`."""
     with ExitStack() as stack:
 
         def start(
-            limits: Limits | None = None, access: Access | None = None, backend: FakeBackend | None = None
+            limits: Limits | None = None,
+            access: Access | None = None,
+            backend: FakeBackend | None = None,
+            max_edge: int | None = spec.MAX_EDGE,
         ) -> TestClient:
             settings = Settings(limits=limits or Limits(), access=access or Access())
-            app = create_app(settings, lambda: Matter(backend or FakeParts()))
+            app = create_app(settings, lambda: Matter(backend or FakeParts(), max_edge=max_edge))
             return stack.enter_context(TestClient(app, base_url="http://localhost"))
 
         yield start

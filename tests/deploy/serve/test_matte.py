@@ -154,6 +154,13 @@ def test_each_limit_has_its_status(body: bytes, status: int, serve: Serve) -> No
     assert client.post("/v1/matte", content=body).status_code == status
 
 
+@pytest.mark.parametrize(("max_edge", "status"), [(1500, 422), (None, 200)])
+def test_long_strip_is_taken_where_nothing_is_scaled(max_edge: int | None, status: int, serve: Serve) -> None:
+    """Scaled to 1500 px it is 15 px high, which the network does not take; what counts is the service's own rule."""
+    strip = zoo.encoded(Image.new("RGB", (4000, 40)))
+    assert serve(max_edge=max_edge).post("/v1/matte?output=alpha", content=strip).status_code == status
+
+
 def test_form_limits_hold_for_each_picture(serve: Serve, photo: bytes) -> None:
     """A bomb is one as trimap and as background, too."""
     client = serve(Limits(max_pixels=10_000))
