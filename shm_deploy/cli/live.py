@@ -106,7 +106,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _rate(text: str) -> Fraction:
-    rate = Fraction(text)
+    try:
+        rate = Fraction(text)
+    except ZeroDivisionError as error:
+        raise argparse.ArgumentTypeError(f"got {text}, wanted a number that exists, such as 30000/1001") from error
     if rate <= 0:
         raise argparse.ArgumentTypeError(f"got {text}, wanted frames per second such as 30 or 30000/1001")
     return rate

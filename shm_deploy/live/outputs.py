@@ -13,7 +13,7 @@ from typing import BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from shm_deploy.errors import SpecError
+from shm_deploy.errors import MediaError, SpecError
 from shm_deploy.live.feed import Opened
 from shm_deploy.live.keys import Keys, terminal_keys
 from shm_deploy.live.raw import write_raw
@@ -136,7 +136,7 @@ def open_output(output: Output, opened: Opened, *, stdout: BinaryIO, overwrite: 
         case ToFile(path=path, target=target):
             check_target(path, overwrite=overwrite)
             part = part_of(path)
-            part.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(part.parent)
             with ClipWriter(part, target, _facts(opened), None, COMMENT) as writer, terminal_keys() as keys:
                 yield writer.write, keys
                 writer.finish()
@@ -157,6 +157,13 @@ def _parse(text: str, content: Content) -> Output:
     if text.endswith(os.sep) or Path(text).is_dir():
         raise SpecError(f"got the folder {text} as a live output; wanted a file, an address, window, camera or -")
     return ToFile(path=Path(text), target=choose_target(Path(text), content, None))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"can't write to {folder}: {error.strerror or error}") from error
 
 
 def _facts(opened: Opened) -> ClipFacts:

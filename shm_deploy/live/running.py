@@ -14,12 +14,13 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from shm_deploy.errors import SpecError
 from shm_deploy.live.feed import Feed, Patience
 from shm_deploy.live.keys import Keys
 from shm_deploy.live.lasting import LastingSource
 from shm_deploy.live.meter import Meter, Tally, tally_line
 from shm_deploy.live.opening import opener_of
-from shm_deploy.live.outputs import Output, Write, is_watched, open_output
+from shm_deploy.live.outputs import Output, ToFile, Write, is_watched, open_output
 from shm_deploy.live.scene import Scene, open_scene
 from shm_deploy.live.sources import Address, Device, Recording, Source
 from shm_deploy.matter import Matter
@@ -45,6 +46,15 @@ class LiveJob:
     timeout_s: float  # without a frame
     retry_s: float  # in which a live source may come back
     overwrite: bool
+
+    def __post_init__(self) -> None:
+        source, output = self.source, self.output
+        if (
+            isinstance(source, Recording)
+            and isinstance(output, ToFile)
+            and source.path.resolve() == output.path.resolve()
+        ):
+            raise SpecError(f"{source.path} is both input and output: name another output")
 
 
 def run_live(

@@ -48,6 +48,23 @@ def test_existing_file_is_kept(clip: Path, tiny_model: Path, capsys: pytest.Capt
     assert main([str(clip), "-o", str(output), "--model", str(tiny_model), "--overwrite"]) == 0
 
 
+def test_file_is_not_written_over_itself(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --overwrite neither: the sound, which live output has none of, would be gone."""
+    before = clip.read_bytes()
+    with pytest.raises(SystemExit) as caught:
+        main([str(clip), "-o", str(clip), "--overwrite", "--background", "white"])
+    assert caught.value.code == 2
+    assert "both input and output" in capsys.readouterr().err
+    assert clip.read_bytes() == before
+
+
+def test_folder_that_can_not_be_made_exits_1(clip: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Here a file is in its place."""
+    output = clip / "out.mp4"
+    assert main([str(clip), "-o", str(output), "--background", "white", "--model", str(tiny_model)]) == 1
+    assert "can't write" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -61,6 +78,7 @@ def test_existing_file_is_kept(clip: Path, tiny_model: Path, capsys: pytest.Capt
         ["clip.mp4", "--background", "whitish"],
         ["clip.mp4", "--alpha", "--cutout"],
         ["clip.mp4", "--rate", "-1"],
+        ["clip.mp4", "--rate", "1/0"],
         ["clip.mp4", "--timeout", "nan"],
     ],
     ids=" ".join,
