@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from statistics import mean
+from typing import NamedTuple
 
 import shm_deploy
 from shm_deploy.backends.devices import cuda_index
@@ -25,7 +27,6 @@ DISTRIBUTIONS = (
     "tensorrt",
     "tensorrt-rtx-cu12",
     "tensorrt-rtx-cu13",
-    "tensorrt_rtx_cu13",
     "cuda-bindings",
     "cupy-cuda12x",
     "cupy-cuda13x",
@@ -42,6 +43,7 @@ class Environment:
     dirty: bool | None  # tracked files differ from the commit
     device: str  # the card's name, or the processor's
     driver: str | None  # of the card
+    clock_mhz: float | None  # of the card, or of the processor's cores on average, when this was recorded
     processor: str
     num_cpus: int  # that this process may use
     load_average: float  # over the last minute; more than the threads in use means other work
@@ -56,7 +58,7 @@ def record_environment(command: Sequence[str], device: str) -> Environment:
         command: program and arguments, as they can be typed again.
         device: where the network runs, as its backend says: "cpu" or "cuda:N".
     """
-    processor = _processor()
+    processor, processor_mhz = read_processor(Path("/proc/cpuinfo").read_text())
     card = None if device == "cpu" else _card(cuda_index(device) or 0)
     commit, dirty = _checkout(Path(shm_deploy.__file__).parent)
     return Environment(
@@ -64,8 +66,9 @@ def record_environment(command: Sequence[str], device: str) -> Environment:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=commit,
         dirty=dirty,
-        device=card[0] if card else processor,
-        driver=card[1] if card else None,
+        device=card.name if card else processor,
+        driver=card.driver if card else None,
+        clock_mhz=card.clock_mhz if card else processor_mhz,
         processor=processor,
         num_cpus=len(os.sched_getaffinity(0)),
         load_average=round(os.getloadavg()[0], 2),
@@ -85,23 +88,35 @@ def library_versions() -> dict[str, str]:
     return installed
 
 
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()  # ARM kernels name no model
+class Card(NamedTuple):
+    """A GPU, as its driver's own tool describes it."""
+
+    name: str
+    driver: str
+    clock_mhz: float | None  # of its multiprocessors
 
 
-def _card(index: int) -> tuple[str, str]:
-    """Name and driver version of a GPU, as the driver's own tool tells them."""
+def read_processor(cpuinfo: str) -> tuple[str, float | None]:
+    """The processor's name, and the mean clock of its cores [MHz], from what Linux has in /proc/cpuinfo."""
+    fields = [(name.strip(), value.strip()) for name, _, value in (row.partition(":") for row in cpuinfo.splitlines())]
+    names = [value for name, value in fields if name == "model name"]
+    clocks = [float(value) for name, value in fields if name == "cpu MHz"]
+    # ARM kernels tell neither.
+    return names[0] if names else platform.machine(), round(mean(clocks), 1) if clocks else None
+
+
+def read_card(line: str) -> Card:
+    """A line of `nvidia-smi --query-gpu=name,driver_version,clocks.sm --format=csv,noheader,nounits`."""
+    name, driver, clock = (cell.strip() for cell in line.split(","))
+    return Card(name, driver, float(clock) if clock.isdecimal() else None)  # "[N/A]" where the card does not tell
+
+
+def _card(index: int) -> Card:
+    query = "--query-gpu=name,driver_version,clocks.sm"
     try:
-        answer = _output(
-            ["nvidia-smi", f"--id={index}", "--query-gpu=name,driver_version", "--format=csv,noheader"], Path.cwd()
-        )
+        return read_card(_output(["nvidia-smi", f"--id={index}", query, "--format=csv,noheader,nounits"], Path.cwd()))
     except (OSError, subprocess.CalledProcessError) as error:
-        return f"GPU {index} (name unknown: {error})", "unknown"
-    name, _, driver = answer.partition(",")
-    return name.strip(), driver.strip()
+        return Card(f"GPU {index} (name unknown: {error})", "unknown", None)
 
 
 def _checkout(folder: Path) -> tuple[str | None, bool | None]:

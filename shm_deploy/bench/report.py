@@ -114,6 +114,7 @@ def tables(report: Report) -> str:
     """For a terminal: a latency table, and a parity table where there was a reference."""
     lines = [
         f"device {report.device}, driver {report.environment.driver or '-'}, "
+        f"clock {_megahertz(report.environment.clock_mhz)}, "
         f"load {report.environment.load_average} on {report.environment.num_cpus} CPUs"
     ]
     for result in report.results:
@@ -128,6 +129,10 @@ def tables(report: Report) -> str:
             lines += ["", "against the true alphas, model / reference"]
             lines += _aligned([_quality_cells(row) for row in result.parity])
     return "\n".join(lines)
+
+
+def _megahertz(clock: float | None) -> str:
+    return "-" if clock is None else f"{clock:.0f} MHz"
 
 
 def _flat_rows(report: Report) -> Iterator[dict[str, object]]:

@@ -40,7 +40,7 @@ def test_certificate_says_that_the_export_passed() -> None:
     sidecar = find_model(None).sidecar
     assert sidecar is not None
     assert sidecar.certificate["passed"]
-    assert {row["candidate"] for row in sidecar.certificate["parity"]} == {"parts", PACKAGED_MODEL.name}
+    assert {"parts", PACKAGED_MODEL.name} <= {row["candidate"] for row in sidecar.certificate["parity"]}
     assert len({row["photograph"] for row in sidecar.certificate["parity"]}) == 4
     assert sidecar.checkpoint is not None
     assert check_file(sidecar.checkpoint, PACKAGED_MODEL.parent) == CHECKPOINT

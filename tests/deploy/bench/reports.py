@@ -49,6 +49,7 @@ def report(*rows: Latency, device: str = "a card") -> Report:
         dirty=None,
         device=device,
         driver=None,
+        clock_mhz=2600.0,
         processor="a processor",
         num_cpus=2,
         load_average=0.0,

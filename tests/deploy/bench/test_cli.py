@@ -41,6 +41,7 @@ def test_a_model_at_parity_passes(run):
     code, out, err = run()
     assert code == 0
     assert "96x80" in out
+    assert ", clock " in out
     assert "passed" in out
     assert "mattes of 2 pictures" in err
 
@@ -66,9 +67,17 @@ def test_json_holds_the_whole_report(run, tmp_path, photos, red_graph):
     assert result["latency"][0]["warmup"] == 1
     assert result["latency"][0]["runs"] == 5
     assert set(result["latency"][0]["total_ms"]) == {"p50", "p90", "p95", "p99"}
+    assert {"driver", "clock_mhz", "versions", "num_cpus"} <= set(report["environment"])
     parity = result["parity"][0]
     assert parity["difference"] == {"mean": 0, "p999": 0, "maximum": 0, "num_nan": 0}
     assert parity["quality"] == parity["reference_quality"]
+
+
+def test_streams_send_frames_side_by_side(run, tmp_path):
+    """Two streams of five frames each are ten."""
+    assert run("--no-parity", "--streams", "2", "--json", tmp_path / "out.json")[0] == 0
+    (row, _) = json.loads((tmp_path / "out.json").read_text())["results"][0]["latency"]
+    assert (row["streams"], row["runs"]) == (2, 10)
 
 
 def test_csv_has_a_line_per_model_and_size(run, tmp_path, brighter_graph):

@@ -74,7 +74,7 @@ class FakeTensorRT:
             create_network=lambda flags: self._network(flags),
             create_builder_config=lambda: self.answer("create_builder_config", self._config()),
             create_optimization_profile=lambda: self.answer("create_optimization_profile", _Profile()),
-            build_serialized_network=lambda network, config: self.answer("build_serialized_network", b"plan"),
+            build_serialized_network=self._build,
         )
 
     def OnnxParser(self, network: Any, log: Any) -> Any:
@@ -82,6 +82,18 @@ class FakeTensorRT:
         return SimpleNamespace(
             parse_from_file=lambda path: parsed, num_errors=1, get_error=lambda index: "node 3: no such operator"
         )
+
+    def _build(self, network: Any, config: Any) -> bytes | None:
+        """Tells its progress as the real one does: phases within phases."""
+        monitor = config.progress_monitor
+        monitor.phase_start("Building", None, 2)
+        monitor.phase_start("Tactics", "Building", 40)
+        for step in range(2):
+            self.calls.setdefault("goes_on", []).append(monitor.step_complete("Tactics", step))
+            monitor.step_complete("Building", step)
+        monitor.phase_finish("Tactics")
+        monitor.phase_finish("Building")
+        return self.answer("build_serialized_network", b"plan")
 
     def _network(self, flags: int) -> Any:
         self.calls["flags"] = flags

@@ -35,6 +35,17 @@ def test_the_record_says_what_was_built(tmp_path: Path) -> None:
     assert (tmp_path / "shm.plan").read_bytes() == b"plan"
 
 
+def test_progress_of_a_build_is_that_of_its_outermost_phase(tmp_path: Path) -> None:
+    """A build takes minutes on a GPU; what lies within a phase is not told, and nothing is cancelled."""
+    trt, told = FakeTensorRT(), []
+    toolkit = Toolkit(flavour="rtx", module=trt, device=None)
+    stage = Stage("engine", lambda progress: told.append(progress.detail))
+    wanted = BuildSpec(compute_capabilities=("8.6",))
+    build_engine(tmp_path / "shm.onnx", tmp_path / "shm.plan", wanted, toolkit, "fp16", stage)
+    assert told == ["Building: 1 of 2", "Building: 2 of 2"]
+    assert trt.calls["goes_on"] == [True, True]
+
+
 @pytest.mark.parametrize(
     "call",
     [
