@@ -187,9 +187,10 @@ class Engine:
 
     def _load_cache(self) -> int:
         """The size of the cache that was read; 0 where there is none, or one of another driver or GPU."""
-        if self._cache is None or not self._cache_file.is_file():
-            if self._cache is not None:
-                logger.info("compiling kernels for %s on first use: this takes a while once", self._cache_file.stem)
+        if self._cache is None:
+            return 0
+        if not self._cache_file.is_file():
+            logger.info("compiling kernels for %s on first use: this takes a while once", self._cache_file.stem)
             return 0
         serialised = self._cache_file.read_bytes()
         if not self._cache.deserialize(serialised):

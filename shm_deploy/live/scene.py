@@ -18,7 +18,6 @@ from shm_deploy.result import Result
 QUIT = ("q", "\x1b")
 NEXT = ("n", " ")
 ORIGINAL = "0"
-HELP = "keys: 1-9 or n switch the background, 0 shows the camera as it is, q ends"
 
 
 class Scene:

@@ -88,11 +88,6 @@ INPUT_SUFFIXES = frozenset(
 )
 
 
-def format_names() -> tuple[str, ...]:
-    """Every format as a command line names it: `png`, `webp`, `tif`, `avif`, `jpg`."""
-    return tuple(kind.suffixes[0][1:] for kind in FORMATS)
-
-
 def format_of_suffix(suffix: str) -> ImageFormat:
     """The format of a suffix such as ".png", in any case.
 
