@@ -22,7 +22,7 @@ def grey(plane: NDArray[np.float32]) -> Picture:
     return np.repeat(np.round(np.clip(plane, 0, 1) * 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def strip(pictures: Sequence[Picture], height: int, labels: Sequence[str] = ()) -> Picture:
+def strip(pictures: Sequence[Picture], height: int, labels: tuple[str, ...] = ()) -> Picture:
     """Pictures side by side, all in the first one's proportions and one height [px].
 
     Args:

@@ -119,7 +119,7 @@ def label_rows(
             image = shrink(np.ascontiguousarray(read_colours(photograph.picture)[..., :3]), (size[0], size[1]))
             over = composite(image, np.round(again.alpha * 255).astype(np.uint8), np.array(GREEN, np.uint8))
             reason = "" if again.rejected is None else f"REJECTED, {again.rejected}: "
-            rows.append(strip([image, grey(again.alpha), over], ROW_HEIGHT, reason + photograph.key))
+            rows.append(strip([image, grey(again.alpha), over], ROW_HEIGHT, (reason + photograph.key,)))
     return rows
 
 

@@ -80,7 +80,7 @@ def worst_row(case: str, error: float, scene: Scene, prediction: Prediction) -> 
     """Image, trimap (F red, B green, U blue), alpha, truth, and where they differ."""
     difference = grey(np.abs(prediction.alpha - scene.truth))
     pictures = [scene.image, _colours(prediction), grey(prediction.alpha), grey(scene.truth), difference]
-    return strip(pictures, ROW_HEIGHT, [f"{1000 * error:.1f}  {case}"])
+    return strip(pictures, ROW_HEIGHT, (f"{1000 * error:.1f}  {case}",))
 
 
 def figure(scene: Scene, predictions: Mapping[str, Prediction]) -> Picture:
@@ -96,7 +96,7 @@ def figure(scene: Scene, predictions: Mapping[str, Prediction]) -> Picture:
     planes = [prediction.alpha_raw, foreground, unknown * prediction.alpha_raw, prediction.alpha, scene.truth]
     pictures = [scene.image, np.repeat(trimap[..., None], 3, axis=2), *map(grey, planes)]
     pictures += [grey(baseline.alpha) for _, baseline in baselines]
-    return strip(pictures, ROW_HEIGHT, [*FIGURE_LABELS, *(label for label, _ in baselines)])
+    return strip(pictures, ROW_HEIGHT, (*FIGURE_LABELS, *(label for label, _ in baselines)))
 
 
 def _colours(prediction: Prediction) -> Picture:

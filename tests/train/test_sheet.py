@@ -21,7 +21,7 @@ def test_a_strip_has_the_proportions_of_its_first_picture():
 def test_labels_stand_over_their_pictures():
     """The second picture is written on, the first, without text, is not."""
     black = np.zeros((40, 80, 3), np.uint8)
-    row = strip([black, black], 40, ["", "truth"])
+    row = strip([black, black], 40, ("", "truth"))
     assert not row[:, :80].any()
     assert row[:, 80:].any()
 

@@ -113,11 +113,14 @@ def test_a_run_that_is_killed_leaves_no_half_file(folder):
 
 
 def test_a_segmenter_that_sees_nobody_there_rejects_the_label(folder, capsys):
-    """With the reason in rejected.json."""
+    """With the reason in rejected.json, and on the sheet."""
     assert data.main(arguments(folder, "--sources", "shop", segmenter="elsewhere")) == 0
     reasons = json.loads((folder / "labels/rejected.json").read_text())
     assert list(reasons) == ["shop-0"]
     assert reasons["shop-0"].startswith(("area", "person IoU"))
+    text = read_colours(folder / "labels/sheet.png")[:20]  # one line of it over the row, in red
+    columns = np.flatnonzero((text == (255, 0, 0)).all(2).any(0))
+    assert (columns < 240).sum() > 20  # over the photograph: whole words, not a letter
 
 
 def test_masks_of_people_take_the_segmenters_place(folder):
