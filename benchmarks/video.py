@@ -30,9 +30,10 @@ from shm_deploy.errors import MatteError
 from shm_deploy.matter import Matter
 from shm_deploy.media.backgrounds import Colour
 from shm_deploy.media.progress import Progress
-from shm_deploy.media.video.clips import ClipRecipe, matte_clip
+from shm_deploy.media.video.clips import matte_clip
 from shm_deploy.media.video.colours import BT709, LIMITED, Tags, frame_of
 from shm_deploy.media.video.reading import ClipReader
+from shm_deploy.media.video.recipe import ClipRecipe
 from shm_deploy.media.video.targets import Content, choose_target
 from shm_deploy.media.video.writing import ClipWriter
 from shm_deploy.stream.steadying import Moment, reduced, steadied

@@ -17,7 +17,8 @@ from shm_deploy.errors import CheckFailed, MediaError, SpecError
 if TYPE_CHECKING:
     from shm_deploy.matter import Matter
     from shm_deploy.media.progress import Progress
-    from shm_deploy.media.video.clips import ClipRecipe, ClipSummary
+    from shm_deploy.media.video.clips import ClipSummary
+    from shm_deploy.media.video.recipe import ClipRecipe
 
 VIDEO_OPTIONS = ("codec", "premultiplied", "resume", "verify")
 
@@ -79,7 +80,7 @@ def matte_clip(
 def _recipe(args: argparse.Namespace) -> ClipRecipe:
     from shm_deploy.media.products import Product
     from shm_deploy.media.video.backdrops import Backdrop, parse_backdrop
-    from shm_deploy.media.video.clips import ClipRecipe, Wanted
+    from shm_deploy.media.video.recipe import ClipRecipe, Wanted
 
     if args.trimap or args.format:
         raise SpecError("got --trimap or --format with a video; they are for pictures")

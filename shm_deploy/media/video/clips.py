@@ -5,73 +5,32 @@ from __future__ import annotations
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import av
-import numpy as np
-from numpy.typing import NDArray
 
-from shm_deploy.compositing import Quality, composite, estimate_foreground
 from shm_deploy.errors import MediaError, SpecError
 from shm_deploy.matter import Matter
-from shm_deploy.media.backgrounds import Colour
 from shm_deploy.media.files import check_target
 from shm_deploy.media.products import Product
 from shm_deploy.media.progress import Progress
 from shm_deploy.media.video.audio import TrackFact
-from shm_deploy.media.video.backdrops import Backdrop, PixelsBehind, backdrop_name, open_backdrop
+from shm_deploy.media.video.backdrops import backdrop_name
 from shm_deploy.media.video.parts import Interrupted, Note, drop_lone_note, part_of, record_of, take_over
 from shm_deploy.media.video.pngs import PngWriter, check_folder, verify_pngs
 from shm_deploy.media.video.reading import ClipFacts, ClipReader, seconds_of
-from shm_deploy.media.video.targets import CodecName, Content, Target, choose_target
+from shm_deploy.media.video.recipe import ClipRecipe
+from shm_deploy.media.video.rendering import backdrop_of, rendered
+from shm_deploy.media.video.targets import Target, choose_target
 from shm_deploy.media.video.verifying import Expected, verify_file
 from shm_deploy.media.video.writing import ClipWriter, tags_for
-from shm_deploy.result import Result
 from shm_deploy.stream.frames import Frame
-from shm_deploy.stream.pipeline import overlap
-
-Wanted: TypeAlias = Literal[Product.CUTOUT, Product.ALPHA, Product.FOREGROUND] | Backdrop
 
 WARM_UP = 8  # frames before the first new one of a resumed run, for what a stream remembers
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClipRecipe:
-    """What to make of a clip."""
-
-    wanted: Wanted
-    codec: CodecName | None = None
-    premultiplied: bool = False  # of cut-outs: colours already multiplied by alpha
-    quality: Quality = "fast"
-
-    @property
-    def content(self) -> Content:
-        """What the frames of the result are."""
-        match self.wanted:
-            case Product.CUTOUT:
-                return Content.CUTOUT
-            case Product.ALPHA:
-                return Content.ALPHA
-            case _:
-                return Content.OPAQUE
-
-    @property
-    def comment(self) -> str:
-        """What the file says of itself."""
-        match self.content:
-            case Content.CUTOUT:
-                return "alpha: premultiplied" if self.premultiplied else "alpha: straight"
-            case Content.ALPHA:
-                return "alpha matte, full range"
-            case Content.OPAQUE:
-                return "matted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +90,7 @@ def matte_clip(
         note.write(part)
         stack.callback(drop_lone_note, part)
         expected = Expected(size=facts.size, tags=tags_for(written_as, facts))
-        behind = stack.enter_context(_backdrop(recipe, facts.size))
+        behind = stack.enter_context(backdrop_of(recipe, facts.size))
         writer = stack.enter_context(ClipWriter(part, written_as, facts, source, recipe.comment))
         line = progress(facts.num_frames)
         frames = stack.enter_context(closing(clip.frames()))
@@ -140,7 +99,7 @@ def matte_clip(
             warm_up.append(frame)
             line.step()
         num_resumed = len(expected.times)
-        for pixels, pts in stack.enter_context(closing(_rendered(matter, chain(warm_up, frames), recipe, behind))):
+        for pixels, pts in stack.enter_context(closing(rendered(matter, chain(warm_up, frames), recipe, behind))):
             if expected.times and pts <= expected.times[-1]:
                 continue  # one of the frames to warm up with
             writer.write(pixels, pts)
@@ -158,7 +117,7 @@ def matte_clip(
         num_resumed=num_resumed,
         num_corrupt=clip.num_corrupt,
         seconds=time.perf_counter() - begin,
-        alpha=_alpha_kind(recipe),
+        alpha=recipe.alpha,
         audio=expected.tracks,
         notes=_notes(facts, written_as),
         lost=_lost(target, written_as, expected, clip.num_corrupt) if verify else None,
@@ -196,7 +155,7 @@ def matte_clip_to_pngs(
             shutil.rmtree(part)
         writer = PngWriter(part, clip.facts.rate)
         note.write(part)
-        behind = stack.enter_context(_backdrop(recipe, clip.facts.size))
+        behind = stack.enter_context(backdrop_of(recipe, clip.facts.size))
         line = progress(clip.facts.num_frames)
         frames = stack.enter_context(closing(clip.frames()))
         warm_up: deque[Frame] = deque(maxlen=WARM_UP)
@@ -206,8 +165,8 @@ def matte_clip_to_pngs(
             warm_up.append(frame)
             line.step()
         num_warm = len(warm_up)
-        rendered = stack.enter_context(closing(_rendered(matter, chain(warm_up, frames), recipe, behind)))
-        for pixels, pts in islice(rendered, num_warm, None):
+        rendered_frames = stack.enter_context(closing(rendered(matter, chain(warm_up, frames), recipe, behind)))
+        for pixels, pts in islice(rendered_frames, num_warm, None):
             writer.write(pixels, pts)
             line.step()
         num_frames = writer.finish()
@@ -223,59 +182,27 @@ def matte_clip_to_pngs(
         num_resumed=num_resumed,
         num_corrupt=clip.num_corrupt,
         seconds=time.perf_counter() - begin,
-        alpha=_alpha_kind(recipe),
+        alpha=recipe.alpha,
         audio=(),
         notes=silence,
         lost=silence + verify_pngs(folder, num_frames, clip.facts.size) + _damage(clip.num_corrupt) if verify else None,
     )
 
 
-def _rendered(
-    matter: Matter, frames: Iterable[Frame], recipe: ClipRecipe, behind: PixelsBehind
-) -> Generator[tuple[NDArray[np.uint8], Fraction], None, None]:
-    """What the frames of the result show, and when; made while the network is on the next one."""
-
-    def render(result: Result) -> tuple[NDArray[np.uint8], Fraction]:
-        pts = Fraction(result.pts or 0)
-        return _render(result, pts, recipe, behind), pts
-
-    return overlap(matter.stream(frames), [partial(map, render)])
-
-
-def _render(result: Result, pts: Fraction, recipe: ClipRecipe, behind: PixelsBehind) -> NDArray[np.uint8]:
-    alpha, image = result.alpha, result.frame
-    if recipe.wanted is Product.ALPHA:
-        return alpha
-    foreground = estimate_foreground(image, alpha, recipe.quality)
-    match recipe.wanted:
-        case Product.CUTOUT:
-            if recipe.premultiplied:
-                foreground = composite(foreground, alpha, np.zeros(3, np.uint8))
-            return np.dstack([foreground, alpha])
-        case Product.FOREGROUND:
-            return foreground
-        case _:
-            return composite(foreground, alpha, behind(image, foreground, alpha, pts))
-
-
 def _copied(
     before: Interrupted | None, frames: Iterator[Frame], writer: ClipWriter, expected: Expected
 ) -> Iterator[Frame]:
     """Write what an interrupted run had encoded, in step with the source's frames, which are passed on."""
-    for packet in () if before is None else before.packets():
+    if before is None:
+        return
+    for packet in before.packets():
         frame = next(frames, None)
         if frame is None:
-            raise MediaError(f"{before.path if before else ''} is longer than its source: leave --resume out")
+            raise MediaError(f"{before.path} is longer than its source: leave --resume out")
         pts = seconds_of(frame)
         writer.copy(packet, pts)
         expected.note_copied(pts)
         yield frame
-
-
-def _backdrop(recipe: ClipRecipe, size: tuple[int, int]) -> AbstractContextManager[PixelsBehind]:
-    """What is behind the person; black where nobody will ask."""
-    black = Colour(red=0, green=0, blue=0)
-    return open_backdrop(black if isinstance(recipe.wanted, Product) else recipe.wanted, size)
 
 
 def _taken_over(part: Path, note: Note) -> Interrupted | None:
@@ -296,12 +223,6 @@ def _note(matter: Matter, source: Path, recipe: ClipRecipe, encoder: str) -> Not
         model_sha256=matter.info().sha256,
         libavcodec=".".join(str(number) for number in av.library_versions["libavcodec"]),
     )
-
-
-def _alpha_kind(recipe: ClipRecipe) -> str | None:
-    if recipe.content is not Content.CUTOUT:
-        return None
-    return "premultiplied" if recipe.premultiplied else "straight"
 
 
 def _notes(facts: ClipFacts, target: Target) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ import pytest
 from shm_deploy.matter import Matter
 from shm_deploy.media.products import Product
 from shm_deploy.media.progress import Progress
-from shm_deploy.media.video.clips import ClipRecipe, ClipSummary, Wanted, matte_clip
+from shm_deploy.media.video.clips import ClipSummary, matte_clip
+from shm_deploy.media.video.recipe import ClipRecipe, Wanted
 
 Run = Callable[..., ClipSummary]
 

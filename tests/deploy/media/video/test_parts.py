@@ -19,7 +19,8 @@ from shm_deploy.errors import MediaError
 from shm_deploy.matter import Matter
 from shm_deploy.media.backgrounds import Colour
 from shm_deploy.media.products import Product
-from shm_deploy.media.video.clips import WARM_UP, Wanted
+from shm_deploy.media.video.clips import WARM_UP
+from shm_deploy.media.video.recipe import Wanted
 from tests.deploy.fakes import FakeBackend
 from tests.deploy.media.video import zoo
 from tests.deploy.media.video.conftest import Run

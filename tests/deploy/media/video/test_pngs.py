@@ -17,7 +17,8 @@ from shm_deploy.errors import MediaError, SpecError
 from shm_deploy.matter import Matter
 from shm_deploy.media.products import Product
 from shm_deploy.media.progress import Progress
-from shm_deploy.media.video.clips import WARM_UP, ClipRecipe, ClipSummary, matte_clip_to_pngs
+from shm_deploy.media.video.clips import WARM_UP, ClipSummary, matte_clip_to_pngs
+from shm_deploy.media.video.recipe import ClipRecipe
 from tests.deploy.media.video import zoo
 from tests.deploy.media.video.test_parts import InterruptedBackend, Interruption
 
