@@ -34,3 +34,19 @@ def test_missing_weights_exit_1_with_a_fix(tmp_path: Path, capsys: pytest.Captur
     report = capsys.readouterr().out
     assert "nowhere.onnx" in report
     assert "\nfix " in report
+
+
+def test_two_wheels_of_one_module_show_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As pip leaves it after installing onnxruntime-gpu over onnxruntime: two distributions, one folder of files."""
+    for name in ("onnxruntime", "onnxruntime_gpu"):
+        (tmp_path / f"{name}-1.20.dist-info").mkdir()
+        (tmp_path / f"{name}-1.20.dist-info" / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.20\n"
+        )
+    monkeypatch.syspath_prepend(tmp_path)
+    main(["--model", str(tmp_path / "nowhere.onnx")])
+    report = capsys.readouterr().out
+    assert "problem   onnxruntime and onnxruntime-gpu are installed together" in report
+    assert "fix       pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu" in report

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
 import pytest
 
+from shm_deploy.artifacts import PACKAGED_MODEL
 from shm_deploy.doctor import examine
-from shm_deploy.doctor.examination import run_trial
+from shm_deploy.doctor.examination import check_weights, run_trial
 from shm_deploy.doctor.selftest import drawn_person, run_selftest
 
 
@@ -19,6 +21,18 @@ def test_selftest_tells_what_ran_and_how_long(tiny_model: Path) -> None:
     assert outcome.providers == ("CPUExecutionProvider",)
     assert outcome.person_share == pytest.approx(drawn_person()[..., 0].mean() / 255, abs=1e-4)
     assert outcome.latency_ms > 0
+
+
+def test_packaged_weights_are_hashed_and_compared() -> None:
+    """The hash is the file's own, and its sidecar agrees."""
+    weights = check_weights(PACKAGED_MODEL)
+    assert weights.sha256 == hashlib.sha256(PACKAGED_MODEL.read_bytes()).hexdigest()
+    assert weights.compared
+
+
+def test_weights_without_a_sidecar_are_hashed_only(tiny_model: Path) -> None:
+    """There is nothing to compare them with, and the report says so."""
+    assert not check_weights(tiny_model).compared
 
 
 def test_backend_that_crashes_is_told_from_one_that_complains() -> None:
