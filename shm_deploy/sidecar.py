@@ -162,8 +162,20 @@ def png_to_text(png: bytes) -> str:
 
 
 def text_to_png(text: str) -> bytes:
-    """The bytes behind `png_to_text`."""
-    return base64.b64decode(text)
+    """The bytes behind `png_to_text`.
+
+    Raises:
+        ArtifactError: there are none.
+    """
+    try:
+        png = base64.b64decode(text)
+    except ValueError as error:
+        raise ArtifactError(
+            f"the sidecar holds an image that is no readable PNG in base64 ({error}): export again"
+        ) from error
+    if not png:
+        raise ArtifactError("the sidecar holds an image that is no readable PNG, but empty: export again")
+    return png
 
 
 def _parse(record: dict[str, Any]) -> Sidecar:

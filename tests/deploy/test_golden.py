@@ -43,9 +43,10 @@ def test_swapped_channels_are_caught(image: NDArray[np.uint8]) -> None:
         check_golden(golden_of(image, image[..., 2]), FakeBackend())
 
 
-def test_unreadable_golden_image_is_named(image: NDArray[np.uint8]) -> None:
+@pytest.mark.parametrize("text", ["AAAA", "", "A", "Ä"], ids=["no PNG", "empty", "cut off", "no base64"])
+def test_unreadable_golden_image_is_named(text: str, image: NDArray[np.uint8]) -> None:
     """Not a native error of the decoder."""
-    golden = replace(golden_of(image, image[..., 0]), alpha_png="AAAA")
+    golden = replace(golden_of(image, image[..., 0]), alpha_png=text)
     with pytest.raises(ArtifactError, match="no readable PNG"):
         check_golden(golden, FakeBackend())
 
