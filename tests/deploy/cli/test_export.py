@@ -138,6 +138,17 @@ def test_a_log_gets_one_line_per_stage() -> None:
     assert stream.getvalue() == "graphs                      30.0 s  shm.onnx 14.0 MB\n"
 
 
+def test_a_log_hears_of_a_stage_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every ten seconds, here none; not of every step."""
+    quick, long = io.StringIO(), io.StringIO()
+    step = Progress(stage="engine", state="step", seconds=70.04, detail="Building: 3 of 9")
+    _ProgressLines(quick).tell(step)
+    monkeypatch.setattr("shm_deploy.cli.export.QUIET_SECONDS", -1.0)
+    _ProgressLines(long).tell(step)
+    assert quick.getvalue() == ""
+    assert long.getvalue() == "engine                      70.0 s  Building: 3 of 9 ...\n"
+
+
 def test_a_terminal_sees_the_running_stage() -> None:
     """Its line is rewritten, and ended even if the stage is not."""
 
