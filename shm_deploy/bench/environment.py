@@ -107,7 +107,7 @@ def read_processor(cpuinfo: str) -> tuple[str, float | None]:
 
 def read_card(line: str) -> Card:
     """A line of `nvidia-smi --query-gpu=name,driver_version,clocks.sm --format=csv,noheader,nounits`."""
-    name, driver, clock = (cell.strip() for cell in line.split(","))
+    name, driver, clock = (cell.strip() for cell in line.rsplit(",", 2))
     return Card(name, driver, float(clock) if clock.isdecimal() else None)  # "[N/A]" where the card does not tell
 
 
