@@ -19,6 +19,8 @@ from shm_train.networks import SemanticHumanMatting
 from shm_train.networks.live import EfficientNetLite0
 
 Weights = dict[str, Tensor]
+# What broken files raise, of either kind.
+UNREADABLE = (pickle.UnpicklingError, OSError, RuntimeError, EOFError, ValueError, TypeError, KeyError, struct.error)
 SAFETENSORS_DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
 
 
@@ -100,7 +102,7 @@ def _read(path: Path) -> Weights:
         record = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     except FileNotFoundError as error:
         raise ArtifactError(f"no weights {path}: check the path") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, struct.error) as error:
+    except UNREADABLE as error:
         raise ArtifactError(f"{path} can't be read as weights: {error}") from error
     if not isinstance(record, dict) or not all(isinstance(value, Tensor) for value in record.values()):
         raise ArtifactError(f"{path} is no plain state dict; save `model.state_dict()` and give that file")

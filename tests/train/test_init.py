@@ -205,10 +205,15 @@ def test_vgg16_fits_an_mnet_of_four_channels(tmp_path):
     assert not first[:, 3].any()
 
 
-def test_a_truncated_safetensors_file_is_refused(live, tmp_path):
+@pytest.mark.parametrize(
+    "data",
+    [b"\x05\x00", b"\x02" + bytes(7) + b"[]", b"\x07" + bytes(7) + b'{"a":1}'],
+    ids=["cut off", "a list", "no offsets"],
+)
+def test_a_broken_safetensors_file_is_refused(live, tmp_path, data):
     """By its path."""
     path = tmp_path / "cut.safetensors"
-    path.write_bytes(b"\x05\x00")
+    path.write_bytes(data)
     with pytest.raises(ArtifactError, match=r"cut\.safetensors can't be read"):
         load_encoder(live, path)
 
@@ -262,6 +267,12 @@ def test_files_that_are_no_known_encoder_are_refused(live, tmp_path, content, me
     """The message lists what is known, or what to save."""
     with pytest.raises(ArtifactError, match=message):
         load_encoder(live, saved(content, tmp_path))
+
+
+def test_a_folder_is_no_file_of_weights(live, tmp_path):
+    """Named, like a file that can't be read."""
+    with pytest.raises(ArtifactError, match="can't be read as weights"):
+        load_encoder(live, tmp_path)
 
 
 def test_a_missing_file_is_named(live, tmp_path):
