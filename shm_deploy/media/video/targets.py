@@ -58,6 +58,7 @@ class Target:
     refused_audio: frozenset[str] = frozenset()  # codecs that it does not take, although FFmpeg lists them
     decoder: str | None = field(default=None)  # where the default one drops alpha
     codec_tag: str | None = field(default=None)  # where players want another than the muxer's own
+    limited_range: bool = False  # whether the codec can't say that its range is full
     muxer: str | None = field(default=None)  # FFmpeg's name, where an address does not say it; None: by the suffix
 
 
@@ -87,6 +88,7 @@ class _Encoder:
     odd_pixel_format: str | None = None  # None: as the other
     decoder: str | None = None
     codec_tag: str | None = None
+    limited_range: bool = False
 
 
 # No B-frames: frames leave the encoder in order, and a file that was interrupted can go on at any keyframe.
@@ -117,6 +119,7 @@ _PRORES = _Encoder(
     name="prores_ks",
     options=MappingProxyType({"profile": "4444", "alpha_bits": "16", "vendor": "apl0"}),
     pixel_format="yuva444p10le",
+    limited_range=True,
 )
 _FFV1_OPTIONS = MappingProxyType({"level": "3", "slicecrc": "1"})
 _FFV1_RGBA = _Encoder(name="ffv1", options=_FFV1_OPTIONS, pixel_format="bgra")
@@ -159,6 +162,7 @@ def choose_target(output: Path, content: Content, codec: CodecName | None) -> Ta
         audio_before_zero=container.audio_before_zero,
         decoder=encoder.decoder,
         codec_tag=encoder.codec_tag if container in (_MP4, _QUICKTIME) else None,
+        limited_range=encoder.limited_range,
     )
 
 

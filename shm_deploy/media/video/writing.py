@@ -169,4 +169,6 @@ def tags_for(target: Target, facts: ClipFacts) -> Tags:
         matrix, value_range = (BT709 if facts.size[0] >= HD_HEIGHT else SMPTE170M), LIMITED
     if target.content is Content.ALPHA:
         value_range = FULL
+    if target.limited_range:
+        value_range = LIMITED
     return Tags(matrix=matrix, range=value_range, primaries=tags.primaries, transfer=tags.transfer)

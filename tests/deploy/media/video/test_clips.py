@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from shm_deploy.media.images import Photo
 from shm_deploy.media.metadata import Metadata
 from shm_deploy.media.products import Product
 from shm_deploy.media.video.backdrops import Film
-from shm_deploy.media.video.colours import Tags, tags_of
+from shm_deploy.media.video.colours import LIMITED, UNSPECIFIED, Tags, tags_of
 from tests.deploy.media.video import zoo
 from tests.deploy.media.video.conftest import Run
 
@@ -117,6 +118,28 @@ def test_alpha_is_kept(
         comment = {key.lower(): value for key, value in container.metadata.items()}["comment"]
         assert comment == f"alpha: {'premultiplied' if premultiplied else 'straight'}"
         assert container.streams.video[0].codec_context.codec.canonical_name == codec
+
+
+def test_prores_has_limited_range_whatever_its_source(tmp_path: Path, run: Run) -> None:
+    """It can't say that it is full: players would stretch its colours."""
+    source = zoo.write_clip(tmp_path / "source.mp4", tags=SD_FULL)
+    assert run(source, tmp_path / "out.mov").lost == ()
+    frame = zoo.frames_of(tmp_path / "out.mov")[0]
+    assert tags_of(frame) == replace(SD_FULL, range=LIMITED)
+    luma = np.frombuffer(frame.planes[0], np.uint16).reshape(64, -1)[40, 20] / 2 ** (
+        frame.format.components[0].bits - 8
+    )
+    # The estimated foreground is (236, 20, 20) where the person is: BT.601 makes 16 + 219 / 255 of 84.6 of it
+    assert luma == pytest.approx(16 + 219 / 255 * (0.299 * 236 + 0.701 * 20), abs=3)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_nothing_is_missed_where_all_is_there(name: str, tmp_path: Path, run: Run) -> None:
+    """Sound that lies before the first picture, and limited range, which H.264 leaves unsaid beside unknown colours."""
+    tags = Tags(matrix=UNSPECIFIED, range=LIMITED, primaries=UNSPECIFIED, transfer=UNSPECIFIED)
+    times = [pts + Fraction(1, 10) for pts in zoo.STEADY]
+    source = zoo.write_clip(tmp_path / "source.mkv", times=times, tags=tags, audio=("mp2",), audio_s=0.5)
+    assert run(source, tmp_path / name, GREEN).lost == ()
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
