@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnx.numpy_helper
 import pytest
 import torch
 
@@ -87,19 +89,23 @@ def test_a_runtime_accepts_what_was_exported(exported: Exported) -> None:
     assert model.sidecar.golden is not None
 
 
-def test_a_failed_check_leaves_what_was_there(exported: Exported, small_checkpoint: Path, tmp_path: Path) -> None:
-    """An overflowing layer fails FP16: no engine, a report with the layer's name, the earlier export untouched."""
+@pytest.fixture
+def overflowing(small_checkpoint: Path, tmp_path: Path) -> Path:
+    """The small network with a bias that half precision can't hold."""
     checkpoint = load_checkpoint(small_checkpoint)
     weights = dict(checkpoint.weights) | {"mnet.prediction.bias": torch.full((16,), 1e5)}
-    overflowing = tmp_path / "overflowing.pt"
-    save_checkpoint(overflowing, Checkpoint(config=checkpoint.config, weights=weights))
+    path = tmp_path / "overflowing.pt"
+    save_checkpoint(path, Checkpoint(config=checkpoint.config, weights=weights))
+    return path
+
+
+def test_a_failed_check_leaves_what_was_there(exported: Exported, overflowing: Path) -> None:
+    """An overflowing layer fails FP16: no engine, a report with the layer's name, the earlier export untouched."""
     folder = exported.report.parent
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     wanted = ExportSpec(checkpoint=overflowing, out=folder, fp16=True, engine=BuildSpec(flavour="rtx"), max_edge=128)
     with pytest.raises(ExportFailed, match=r"mnet\.prediction reaches .* half precision holds 65504") as failed:
         export_model(wanted, _quiet)
-    assert failed.value.exit_code == 3
-    assert failed.value.report == folder / "shm.failed.json"
     after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert after == before | {"shm.failed.json": after["shm.failed.json"]}
     report = read_sidecar(failed.value.report)
@@ -108,17 +114,48 @@ def test_a_failed_check_leaves_what_was_there(exported: Exported, small_checkpoi
     failed.value.report.unlink()
 
 
+def test_the_command_that_fails_ends_with_3_and_names_the_report(
+    overflowing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Last line FAILED, the reason on standard error; in a fresh folder there is the report and nothing else."""
+    pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
+    out = tmp_path / "engines"
+    arguments = ["--ckpt", str(overflowing), "--out", str(out), "--fp16", "--flavour", "rtx", "--images-edge", "128"]
+    assert main(arguments) == 3
+    output = capsys.readouterr()
+    assert output.out == f"FAILED: {out / 'shm.failed.json'}\n"
+    assert "mnet.prediction reaches" in output.err
+    assert [path.name for path in out.iterdir()] == ["shm.failed.json"]
+
+
+@pytest.fixture
+def traced(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> dict[str, onnx.ModelProto]:
+    """The parts of the small network, which an export takes instead of tracing it again: half a minute less."""
+    parts = {role: onnx.load(exported.report.with_name(file)) for role, file in spec.PARTS.items()}
+    graphs = Graphs(parts=parts, joined=None, joined_fp16=None)
+    monkeypatch.setattr("shm_deploy.export.pipeline.make_graphs", lambda *args, **options: graphs)
+    return parts
+
+
+def test_a_graph_that_answers_otherwise_is_not_exported(
+    traced: dict[str, onnx.ModelProto], small_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One bias of M-Net is off by 0.1: parity fails on every photograph, and no graph is left."""
+    (bias,) = (tensor for tensor in traced["mnet"].graph.initializer if tensor.name == "prediction.bias")
+    bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32(0.1), bias.name))
+    out = tmp_path / "engines"
+    assert main(["--ckpt", str(small_checkpoint), "--out", str(out), "--parts-only", "--images-edge", "128"]) == 3
+    assert "parts on curls: |Δα| mean" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["shm.failed.json"]
+    certificate = read_sidecar(out / "shm.failed.json").certificate
+    assert certificate["passed"] is False
+    assert [row["passed"] for row in certificate["parity"]] == 4 * [False]
+
+
 def test_the_command_ends_with_the_verdict(
-    exported: Exported,
-    small_checkpoint: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    traced: dict[str, onnx.ModelProto], small_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The last line on standard output; parts only leave no joined file of an earlier export behind."""
-    traced = {role: onnx.load(exported.report.with_name(file)) for role, file in spec.PARTS.items()}
-    graphs = Graphs(parts=traced, joined=None, joined_fp16=None)  # of the same network: half a minute less
-    monkeypatch.setattr("shm_deploy.export.pipeline.make_graphs", lambda *args, **options: graphs)
     (tmp_path / "shm.plan").write_bytes(b"of an earlier export")
     arguments = ["--ckpt", str(small_checkpoint), "--out", str(tmp_path), "--parts-only", "--images-edge", "128"]
     assert main(arguments) == 0
