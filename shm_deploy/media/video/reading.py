@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 MICROSECONDS = 1_000_000
 FALLBACK_RATE = Fraction(25)  # frames/s, where a file names none
+# Containers that count frames in the order of decoding. FFmpeg makes up when they are shown, wrongly where they were
+# reordered (B-frames, of XviD for one); as they are decoded they come one by one.
+WITHOUT_TIMES = ("avi",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +125,7 @@ class ClipReader:
     def _decode(self) -> Generator[av.VideoFrame, None, None]:
         """Frames with rising time stamps; what fails to decode is counted and left out."""
         last: int | None = None
+        first_dts: int | None = None
         for packet in self._packets():
             try:
                 frames = packet.decode()
@@ -130,6 +134,9 @@ class ClipReader:
                 logger.info("%s: a packet can't be decoded: %s", self.path, error)
                 continue
             for frame in frames:
+                if self._container.format.name in WITHOUT_TIMES:
+                    first_dts = frame.dts if first_dts is None else first_dts
+                    frame.pts = None if frame.dts is None or first_dts is None else frame.dts - first_dts
                 if frame.pts is None:
                     frame.pts = 0 if last is None else last + self._step(frame)
                 if last is not None and frame.pts <= last:

@@ -18,7 +18,7 @@ from shm_deploy.media.images import Photo
 from shm_deploy.media.metadata import Metadata
 from shm_deploy.media.products import Product
 from shm_deploy.media.video.backdrops import Film
-from shm_deploy.media.video.colours import LIMITED, UNSPECIFIED, Tags, tags_of
+from shm_deploy.media.video.colours import LIMITED, UNSPECIFIED, Tags, frame_of, tags_of
 from tests.deploy.media.video import zoo
 from tests.deploy.media.video.conftest import Run
 
@@ -250,6 +250,22 @@ def test_corrupt_frames_are_counted_and_the_rest_is_kept(tmp_path: Path, run: Ru
     assert summary.lost == ("source: 2 packets or frames were damaged",)
     kept = [float(pts) for number, pts in enumerate(zoo.STEADY) if number not in (3, 7)]
     assert zoo.times_of(tmp_path / "out.mp4") == pytest.approx(kept, abs=0.0006)
+
+
+def test_avi_with_reordered_frames_keeps_them_all(tmp_path: Path, run: Run) -> None:
+    """It says nothing about when they are shown: evenly, and in the order of the pictures."""
+    source = tmp_path / "source.avi"
+    with av.open(source, "w") as container:
+        video: Any = container.add_stream("libx264", rate=25, options={"bf": "2", "b-adapt": "0"})
+        video.height, video.width, video.pix_fmt = 64, 96, "yuv420p"
+        for number in range(12):
+            container.mux(video.encode(frame_of(zoo.picture((64, 96), 2 * number), "yuv420p", zoo.HD)))
+        container.mux(video.encode(None))
+    summary = run(source, tmp_path / "out.mkv")
+    assert (summary.num_frames, summary.num_corrupt, summary.lost) == (12, 0, ())
+    assert zoo.times_of(tmp_path / "out.mkv") == pytest.approx([number / 25 for number in range(12)], abs=0.0006)
+    rows = [frame.to_ndarray(format="rgba")[1, :, 1] for frame in zoo.frames_of(tmp_path / "out.mkv")]
+    assert [int(row.argmax()) // 8 for row in rows] == list(range(12))  # white goes 8 px a frame
 
 
 def test_truncated_file_gives_what_is_there(tmp_path: Path, run: Run) -> None:
