@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +43,16 @@ class ModelFile:
             ArtifactError: one is missing (the message names it), or its bytes are not those that were exported.
         """
         return PartFiles(tnet=self._part("tnet"), mnet=self._part("mnet"), fusion=self._part("fusion"))
+
+    def int8_parts(self) -> PartFiles:
+        """The same, but T-Net is the one in 8 bit.
+
+        Raises:
+            ArtifactError: one is missing, or its bytes are not those that were exported.
+        """
+        if self.sidecar is None or spec.TNET_INT8 not in self.sidecar.files:
+            raise ArtifactError(f"{self.path} has no T-Net in 8 bit: export it with shm-export --int8")
+        return replace(self.parts(), tnet=check_file(self.sidecar.files[spec.TNET_INT8], self.path.parent))
 
     def _part(self, role: str) -> Path:
         folder = self.path.parent

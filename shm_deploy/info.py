@@ -15,7 +15,7 @@ class Info:
     model: Path | None
     sha256: str | None  # of the model's file
     variant: str | None  # "paper" or "live"; None without a sidecar
-    backend: str  # "tiles", "onnxruntime", "openvino", "pytorch", "tensorrt", or a name of one's own
+    backend: str  # "tiles", "int8", "onnxruntime", "openvino", "pytorch", "tensorrt", or a name of one's own
     device: str  # "cpu" or "cuda:N": where it runs, whatever was asked for
     providers: tuple[str, ...]  # ONNX Runtime's, in order of preference; empty for other backends
     threads: int | None  # CPU threads within one call; None where they do not matter

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from shm_deploy.backends.device_arrays import DeviceArray
 from shm_deploy.sidecar import Profile
+from shm_deploy.spec import Tolerance
 
 
 class Mattes(NamedTuple):
@@ -62,6 +63,7 @@ class Facts:
     providers: tuple[str, ...] = ()  # ONNX Runtime's, in order of preference
     threads: int | None = None  # None where the host's threads do not matter
     profiles: tuple[Profile, ...] = ()  # sizes that an engine was built for; empty where any size runs
+    nearness: Tolerance | None = None  # to the float32 mattes, by design; None: as near as its sidecar says
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ photographs at 720p to 1080p the matte is within 1.1e-5 of one run on the whole 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -37,10 +37,11 @@ class Tile:
 class TiledBackend:
     """The joined graph's work by parts, on one CPU."""
 
-    name = "tiles"
     device = "cpu"
 
-    def __init__(self, parts: Parts, narrow: Parts, tnet_edge: int, threads: int) -> None:
+    def __init__(
+        self, parts: Parts, narrow: Parts, tnet_edge: int, threads: int, nearness: spec.Tolerance | None = None
+    ) -> None:
         """Take over the parts of a `live` model; they are closed with this.
 
         Args:
@@ -48,7 +49,10 @@ class TiledBackend:
             narrow: the same on one thread, for tiles: many at once are faster than many threads in turn on each.
             tnet_edge: longest side of its T-Net's input [px].
             threads: that run tiles.
+            nearness: of the mattes to float32 ones, where T-Net is in 8 bit; it is the backend "int8" then.
         """
+        self.name = "tiles" if nearness is None else "int8"
+        self._nearness = nearness
         self._parts = parts
         self._narrow = narrow
         self._tnet_edge = tnet_edge
@@ -68,7 +72,8 @@ class TiledBackend:
         return self._parts.fusion(trimap, alpha_raw)
 
     def facts(self) -> Facts:
-        return self._parts.facts() if isinstance(self._parts, Describes) else Facts()
+        facts = self._parts.facts() if isinstance(self._parts, Describes) else Facts()
+        return replace(facts, nearness=self._nearness)
 
     def close(self) -> None:
         self._pool.shutdown()

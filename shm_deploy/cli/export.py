@@ -84,6 +84,7 @@ def _wanted(args: argparse.Namespace) -> ExportSpec:
         out=args.out,
         name=args.name,
         fp16=args.fp16,
+        int8=args.int8,
         parts_only=args.parts_only,
         compact=args.compact,
         engine=_build_spec(args),
@@ -170,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("engines"), metavar="FOLDER", help="default: engines")
     parser.add_argument("--name", default="shm", help="of the joined files, NAME.onnx and so on (default: shm)")
     parser.add_argument("--fp16", action="store_true", help="half precision: NAME.fp16.onnx, and the engine from it")
+    parser.add_argument("--int8", action="store_true", help=f"{spec.TNET_INT8_FILE} too, of live, for backend='int8'")
     parser.add_argument("--parts-only", action="store_true", help=f"only {', '.join(spec.PARTS.values())}")
     parser.add_argument(
         "--compact",

@@ -32,6 +32,7 @@ class Limits:
 PARTS = {variant: Limits(alpha=alpha, metric=spec.METRIC_FP32) for variant, alpha in spec.PARTS_FP32.items()}
 # Both are ONNX Runtime's, so near ties fall alike, whatever the variant.
 JOINED = Limits(alpha=spec.BACKENDS_FP32["live"], maximum=1 / 255, metric=spec.METRIC_FP32)
+INT8 = Limits(alpha=spec.INT8)
 HALF_WEIGHTS = {variant: Limits(alpha=alpha) for variant, alpha in spec.HALF_WEIGHTS.items()}
 ENGINE_FP32 = {variant: Limits(alpha=alpha, metric=spec.METRIC_FP32) for variant, alpha in spec.BACKENDS_FP32.items()}
 ENGINE_FP16 = Limits(alpha=spec.ENGINE_FP16, metric=spec.METRIC_FP16)

@@ -22,7 +22,7 @@ from shm_deploy.artifacts import PartFiles, find_model
 from shm_deploy.backends.onnxruntime import OnnxRuntimeBackend, OnnxRuntimeParts
 from shm_deploy.backends.opening import open_backend
 from shm_deploy.backends.pytorch import PyTorchBackend
-from shm_deploy.errors import CheckFailed
+from shm_deploy.errors import CheckFailed, SpecError
 from shm_deploy.export import parity
 from shm_deploy.export.compact import round_checkpoint, share_weights
 from shm_deploy.export.engine import BuildSpec, Toolkit, build_engine, find_device, find_toolkit
@@ -31,6 +31,7 @@ from shm_deploy.export.graphs import float_operators, make_graphs, num_half_node
 from shm_deploy.export.parity import Alpha, Row
 from shm_deploy.export.photographs import Photograph, fitted, load_photographs
 from shm_deploy.export.progress import Report, Stage, megabytes, stage
+from shm_deploy.export.quantise import quantise_tnet
 from shm_deploy.export.wanted import ExportSpec
 from shm_deploy.sidecar import EngineRecord, FileRecord, GoldenImage, Sidecar, record_file, write_sidecar
 from shm_train.checkpoint import load_checkpoint, save_checkpoint
@@ -77,6 +78,8 @@ def export_model(wanted: ExportSpec, report: Report) -> Exported:
         checkpoint = load_checkpoint(wanted.checkpoint)
         if wanted.compact:
             checkpoint = round_checkpoint(checkpoint)
+        if wanted.int8 and checkpoint.config.variant != "live":
+            raise SpecError(f"got --int8 for {checkpoint.config.variant}; it is for live, which CPUs run: leave it out")
         folded = fold(checkpoint.served_network())
         running.came_out(f"{checkpoint.config.variant}, {megabytes(wanted.checkpoint.stat().st_size)}")
     profiles = () if wanted.engine is None else wanted.engine.profiles
@@ -146,7 +149,7 @@ def _make_and_check(
     proof = _Proof(ranges=ranges, failures=_overflow(ranges, wanted))
     if proof.failures:
         return proof
-    half_nodes, islands = _write_graphs(folded, wanted, folder, report)
+    half_nodes, islands = _write_graphs(folded, wanted, photographs, folder, report)
     references = _references(source, photographs, report)
     rows = _graph_rows(wanted, variant, folder, photographs, references, report)
     failures = [failure for row in rows for failure in row.failures()]
@@ -168,7 +171,11 @@ def _make_and_check(
 
 
 def _write_graphs(
-    folded: SemanticHumanMatting, wanted: ExportSpec, folder: Path, report: Report
+    folded: SemanticHumanMatting,
+    wanted: ExportSpec,
+    photographs: Sequence[Photograph],
+    folder: Path,
+    report: Report,
 ) -> tuple[int, tuple[str, ...]]:
     """Trace, write and check; how many nodes of the half graph are half, and which operators in it stay float."""
     with stage("graphs", report) as running:
@@ -176,6 +183,10 @@ def _write_graphs(
             folded, opset=wanted.opset, joined=not wanted.parts_only, fp16=wanted.fp16, tell=running.step
         )
         made = {**graphs.parts, "joined": graphs.joined, "joined_fp16": graphs.joined_fp16}
+        if wanted.int8:
+            running.step("quantising tnet")
+            images = [photograph.image for photograph in photographs]
+            made[spec.TNET_INT8] = quantise_tnet(graphs.parts["tnet"], images)
         models = {folder / wanted.files()[role]: model for role, model in made.items() if model is not None}
         files = list(models)
         if wanted.compact:
@@ -236,6 +247,14 @@ def _graph_rows(
         parts.close()
         rows = parity.compare(photographs, references, alphas, "parts", "PyTorch", parity.PARTS[variant])
         running.came_out(_worst(rows))
+    if wanted.int8:
+        with stage(f"nearness of {files[spec.TNET_INT8]}", report) as running:
+            parts = OnnxRuntimeParts(replace(part_files, tnet=folder / files[spec.TNET_INT8]), "cpu", None)
+            near = [parity.parts_alpha(parts, photograph.image) for photograph in _told(photographs, running)]
+            parts.close()
+            int8_rows = parity.compare(photographs, references, near, files[spec.TNET_INT8], "PyTorch", parity.INT8)
+            running.came_out(_worst(int8_rows))
+        rows += int8_rows
     if wanted.parts_only:
         return rows
     checks = [("joined", "parts", [parity.in_bytes(alpha) for alpha in alphas], parity.JOINED)]

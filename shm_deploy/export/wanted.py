@@ -20,6 +20,7 @@ class ExportSpec:
     out: Path = Path("engines")
     name: str = "shm"  # of the joined files: NAME.onnx, NAME.fp16.onnx, NAME.plan, NAME.json
     fp16: bool = False  # a half graph as well, and an engine in half precision
+    int8: bool = False  # of `live`: T-Net in 8 bit as well, for CPUs
     parts_only: bool = False
     compact: bool = False  # half-precision weights in one file for all graphs, and the checkpoint rounded alike
     engine: BuildSpec | None = None  # None: ONNX only
@@ -54,4 +55,4 @@ class ExportSpec:
         """The file of each role that there may be."""
         joined = {"joined": f"{self.name}.onnx", "joined_fp16": f"{self.name}.fp16.onnx", "plan": f"{self.name}.plan"}
         compact = {"weights": f"{self.name}.weights", "rounded": f"{self.name}.pt"} if self.compact else {}
-        return {**spec.PARTS, **joined, **compact}
+        return {**spec.PARTS, spec.TNET_INT8: spec.TNET_INT8_FILE, **joined, **compact}

@@ -13,7 +13,7 @@ import pytest
 from shm_deploy.artifacts import ModelFile, find_model
 from shm_deploy.backends import open_backend
 from shm_deploy.backends.opening import BackendName, runtime_of
-from shm_deploy.errors import BackendUnavailable, SpecError
+from shm_deploy.errors import ArtifactError, BackendUnavailable, SpecError
 from shm_deploy.matter import Matter
 from shm_deploy.sidecar import sidecar_path, write_sidecar
 from tests.deploy.sidecars import sidecar_of
@@ -55,14 +55,21 @@ def test_paper_runs_in_one_piece(tiny_model: Path, tmp_path: Path) -> None:
 def test_tiles_are_for_the_cpu(tiny_model: Path, tmp_path: Path) -> None:
     """Never the CPU where CUDA was asked for."""
     model = live_model(tiny_model, tmp_path, {"variant": "live", "tnet_edge": 320})
-    with pytest.raises(SpecError, match="tiles are for the CPU"):
+    with pytest.raises(SpecError, match="it is for the CPU"):
         open_backend(model, device="cuda", backend="tiles")
+
+
+def test_8_bit_wants_a_t_net_in_8_bit(tiny_model: Path, tmp_path: Path) -> None:
+    """The message says how to export one."""
+    model = live_model(tiny_model, tmp_path, {"variant": "live", "tnet_edge": 320})
+    with pytest.raises(ArtifactError, match="shm-export --int8"):
+        open_backend(model, device="cpu", backend="int8")
 
 
 @pytest.mark.parametrize("backend", ["pytorch", "tensorrt", "onnx"])
 def test_backend_that_does_not_read_the_file_is_refused(backend: BackendName, tiny_model: Path) -> None:
     """Those that do are named."""
-    with pytest.raises(SpecError, match="wanted 'auto' or onnxruntime or tiles or openvino"):
+    with pytest.raises(SpecError, match="wanted 'auto' or onnxruntime or tiles or int8 or openvino"):
         open_backend(find_model(tiny_model), backend=backend)
 
 

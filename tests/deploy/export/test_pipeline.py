@@ -13,13 +13,18 @@ import torch
 from shm_deploy import spec
 from shm_deploy.artifacts import find_model
 from shm_deploy.cli.export import main
+from shm_deploy.errors import SpecError
 from shm_deploy.export.engine import BuildSpec
 from shm_deploy.export.graphs import Graphs
+from shm_deploy.export.photographs import cover, load_photographs
 from shm_deploy.export.pipeline import Exported, ExportFailed, export_model
 from shm_deploy.export.progress import Progress
 from shm_deploy.export.wanted import ExportSpec
+from shm_deploy.matter import Matter
+from shm_deploy.metrics import compare_alphas
 from shm_deploy.sidecar import check_file, read_sidecar
 from shm_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from shm_train.networks import PaperConfig
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +41,7 @@ def exported(small_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -
         checkpoint=small_checkpoint,
         out=tmp_path_factory.mktemp("engines"),
         fp16=True,
+        int8=True,
         engine=BuildSpec(flavour="rtx", compute_capabilities=("8.6",)),
         max_edge=192,
     )
@@ -47,7 +53,7 @@ def test_the_sidecar_describes_every_file(exported: Exported) -> None:
     folder = exported.report.parent
     sidecar = read_sidecar(exported.report)
     assert (sidecar.files, sidecar.engine) == (exported.sidecar.files, exported.sidecar.engine)
-    assert set(sidecar.files) == {"tnet", "mnet", "fusion", "joined", "joined_fp16", "plan"}
+    assert set(sidecar.files) == {"tnet", "mnet", "fusion", "tnet_int8", "joined", "joined_fp16", "plan"}
     for record in sidecar.files.values():
         check_file(record, folder)
     assert {path.name for path in folder.iterdir()} == {record.file for record in sidecar.files.values()} | {"shm.json"}
@@ -61,14 +67,23 @@ def test_the_checkpoint_is_found_from_the_sidecar(exported: Exported, small_chec
 
 
 def test_the_certificate_has_all_that_was_measured(exported: Exported) -> None:
-    """Parts, joined graph and half graph on four photographs each; the engine has not run."""
+    """Every graph on four photographs; the engine has not run."""
     certificate = exported.sidecar.certificate
     assert certificate["passed"] is True
     assert certificate["engine_verified"] is False
     assert certificate["half_nodes"] > 100
     assert certificate["activations"]["first_overflow"] is None
     rows = [(row["candidate"], row["reference"]) for row in certificate["parity"]]
-    assert rows == 4 * [("parts", "PyTorch")] + 4 * [("shm.onnx", "parts")] + 4 * [("shm.fp16.onnx", "PyTorch")]
+    assert rows == [
+        pair
+        for pair in (
+            ("parts", "PyTorch"),
+            ("tnet.int8.onnx", "PyTorch"),
+            ("shm.onnx", "parts"),
+            ("shm.fp16.onnx", "PyTorch"),
+        )
+        for _ in range(4)
+    ]
 
 
 def test_the_engine_is_half_and_unverified(exported: Exported) -> None:
@@ -150,6 +165,26 @@ def test_a_graph_that_answers_otherwise_is_not_exported(
     certificate = read_sidecar(out / "shm.failed.json").certificate
     assert certificate["passed"] is False
     assert [row["passed"] for row in certificate["parity"]] == 4 * [False]
+
+
+def test_8_bit_runs_where_it_was_exported(exported: Exported) -> None:
+    """T-Net's convolutions but the last are quantised; with tiles it gives a matte near theirs, and not theirs."""
+    folder = exported.report.parent
+    nodes = [node.op_type for node in onnx.load(folder / "tnet.int8.onnx").graph.node]
+    assert nodes.count("DequantizeLinear") > nodes.count("Conv") > 50
+    (frame,) = (cover(photograph.image, (128, 176)) for photograph in load_photographs()[:1])
+    with Matter(folder / "shm.onnx", "cpu", backend="int8") as int8, Matter(folder / "shm.onnx", "cpu") as float32:
+        assert (int8.info().backend, float32.info().backend) == ("int8", "tiles")
+        difference = compare_alphas(int8(frame, dtype=np.float32), float32(frame, dtype=np.float32))
+    assert 0 < difference.mean <= spec.INT8.mean
+
+
+def test_8_bit_is_for_live_only(tmp_path: Path) -> None:
+    """Said before anything is traced."""
+    path = tmp_path / "paper.pt"
+    save_checkpoint(path, Checkpoint(config=PaperConfig(), weights={}))
+    with pytest.raises(SpecError, match="got --int8 for paper"):
+        export_model(ExportSpec(checkpoint=path, out=tmp_path / "out", int8=True), _quiet)
 
 
 def test_the_command_ends_with_the_verdict(
