@@ -25,6 +25,7 @@ from tests.deploy.media.video import zoo
 ROOT = Path(__file__).parents[2]
 FAKES = Path(__file__).with_name("fakes")
 PAGES = ("embedding.md", "live.md", "video.md")
+WHOLE_CLIPS = ("video.md",)  # whose snippets matte all frames of one
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 OURS = {"shm-live": "-m shm_deploy.cli.live", "shm-matte": "-m shm_deploy.cli.matte"}
 FOREIGN = dict.fromkeys(("ffmpeg", "gst-launch-1.0"), str(FAKES / "media_tool.py"))
@@ -38,7 +39,8 @@ def snippets(language: str) -> list[Any]:
         for block in FENCED.finditer(text):
             line = text.count("\n", 0, block.start()) + 1
             if block[1] == language:
-                found.append(pytest.param(block[2], id=f"{page}:{line}"))
+                marks = [pytest.mark.slow] if page in WHOLE_CLIPS else []
+                found.append(pytest.param(block[2], id=f"{page}:{line}", marks=marks))
     return found
 
 
