@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 from shm_deploy.cli import bench, export, matte
+from shm_deploy.export.photographs import PACKAGED_FOLDER
 from shm_deploy.sidecar import read_sidecar
 
 pytestmark = pytest.mark.slow
@@ -53,16 +55,26 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return path
 
 
+@pytest.fixture(scope="module")
+def two_photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half of those that ship, with their alphas: the paper's network takes seconds for each."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for path in sorted(PACKAGED_FOLDER.glob("curl*")):
+        shutil.copy(path, folder)
+    return folder
+
+
 def test_checkpoint_becomes_a_half_engine_with_a_parity_table(
-    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    checkpoint: Path, two_photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """shm-export, then shm-bench: on its graph with a table, on its plan with exit code 4 where no GPU is."""
     if torch.cuda.is_available():
         pytest.skip("this is the line of a machine without a GPU")
     engines = tmp_path / "engines"
     sizes = ["--min-size", "64x64", "--opt-size", "320x256", "--max-size", "512x512"]
-    choices = ["--fp16", "--flavour", "rtx", "--compute-capability", "8.6", "--images-edge", "320"]
-    code = export.main(["--ckpt", str(checkpoint), "--out", str(engines), *choices, *sizes])
+    choices = ["--fp16", "--flavour", "rtx", "--compute-capability", "8.6"]
+    images = ["--images", str(two_photographs), "--images-edge", "320"]
+    code = export.main(["--ckpt", str(checkpoint), "--out", str(engines), *choices, *sizes, *images])
     assert code == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("PASSED (engine built, not run: no GPU)")
     names = {"tnet.onnx", "mnet.onnx", "fusion.onnx", "shm.onnx", "shm.fp16.onnx", "shm.plan", "shm.json"}
@@ -72,11 +84,15 @@ def test_checkpoint_becomes_a_half_engine_with_a_parity_table(
     assert not sidecar.engine.verified
     assert sidecar.engine.half_layers > sidecar.engine.float_layers
     assert sidecar.certificate["passed"]
+    assert {row["photograph"] for row in sidecar.certificate["parity"]} == {"curls", "curly-beard"}
 
     report = tmp_path / "bench.json"
-    options = ["--size", "320x256", "--runs", "2", "--warmup", "1", "--json", str(report)]
+    effort = ["--size", "320x256", "--runs", "2", "--warmup", "1"]
+    options = [*effort, "--images", str(two_photographs), "--json", str(report)]
     code = bench.main(["--engine", str(engines / "shm.onnx"), "--ckpt", str(checkpoint), *options])
     assert code == 0
-    assert json.loads(report.read_text())
+    (row,) = json.loads(report.read_text())["results"][0]["parity"]
+    assert (row["passed"], row["num_images"]) == (True, 2)
+    assert row["quality"] is not None  # the alphas beside them were found
     assert bench.main(["--engine", str(engines / "shm.plan"), *options]) == 4
     assert "shm.onnx" in capsys.readouterr().err
