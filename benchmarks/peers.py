@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,16 @@ from benchmarks.peer_scores import Scores, mean_error, ratios, score, summary
 from benchmarks.peer_sets import SETS, held_out_cases
 from benchmarks.peer_sheet import Judged, hard_and_random, write_sheet
 from benchmarks.results_file import RESULTS, environment_of, write_result
+from shm_deploy import spec
 from shm_deploy.artifacts import find_model
+from shm_deploy.backends import BackendName
 from shm_deploy.errors import MatteError
 from shm_deploy.matter import Matter
 from shm_train.data.samples import Pack
 from shm_train.evaluation.cases import Case
 
 OURS = "ours"
+OURS_INT8 = "ours_int8"
 REFERENCE = "rvm_mobilenetv3"
 DEFAULT_NAMES = (REFERENCE, "selfie_general", "selfie_multiclass")
 THREADS = 2
@@ -52,20 +56,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         pack = Pack(args.pack)
         cases = held_out_cases(pack, args.limit)
-        with Matter(args.model, device="cpu", threads=THREADS) as matter:
-            models = {OURS: ours(matter), **load_peers(args.peers, args.names)}
+        file = find_model(args.model)
+        backends: dict[str, BackendName] = {OURS: "auto"}
+        if file.sidecar is not None and spec.TNET_INT8 in file.sidecar.files:
+            backends[OURS_INT8] = "int8"
+        with ExitStack() as opened:
+            matters = {
+                name: opened.enter_context(Matter(args.model, device="cpu", threads=THREADS, backend=backend))
+                for name, backend in backends.items()
+            }
+            models = {name: ours(matter) for name, matter in matters.items()} | load_peers(args.peers, args.names)
             rows, judged = compare(cases, models)
             if args.sheet is not None:
                 chosen = hard_and_random(judged, args.sheet_rows)
                 write_sheet(args.sheet, chosen, models[OURS], models.get(REFERENCE))
-        model_sha256 = find_model(args.model).sha256
     except MatteError as error:
         print(f"peers: {error}", file=sys.stderr)
         return error.exit_code
     environment = environment_of("benchmarks.peers", argv, "cpu")
     found = {
         "metrics": METRICS,
-        "model_sha256": model_sha256,
+        "model_sha256": file.sha256,
         "peers_sha256": weights_of(args.peers, args.names),
         "pack_index_sha256": pack.digest,
         "limit": args.limit,

@@ -14,10 +14,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks.results_file import RESULTS, environment_of, write_result
+from shm_deploy.artifacts import find_model
 from shm_deploy.bench import memory
 from shm_deploy.bench.pictures import parse_size, shipped_pictures, size_text
 from shm_deploy.errors import CheckFailed, MatteError
@@ -33,11 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=100_000)
     parser.add_argument("--size", type=parse_size, default=(96, 96), help="WxH (96x96)")
+    parser.add_argument("--model", type=Path, help=".onnx (the packaged one); a small network soaks the rest sooner")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RESULTS / "soak.json")
     args = parser.parse_args(argv)
     try:
-        samples, seconds = soak(args.frames, args.size, args.threads)
+        samples, seconds = soak(args.frames, args.size, args.threads, args.model)
         growth = growth_mib([mib for _, mib in samples])
         environment = environment_of("benchmarks.soak", argv, "cpu")
         found = {
@@ -45,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "width": args.size[1],
             "height": args.size[0],
             "threads": args.threads,
+            "network": _network(args.model),
             "seconds": round(seconds, 1),
             "growth_mib": round(growth, 2),
             "growth_limit_mib": GROWTH_MIB,
@@ -62,7 +66,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def soak(num_frames: int, size: tuple[int, int], threads: int) -> tuple[list[tuple[int, float]], float]:
+def _network(model: Path | None) -> dict[str, Any]:
+    """Its config, as its sidecar has it."""
+    sidecar = find_model(model).sidecar
+    return {} if sidecar is None else dict(sidecar.network)
+
+
+def soak(
+    num_frames: int, size: tuple[int, int], threads: int, model: Path | None = None
+) -> tuple[list[tuple[int, float]], float]:
     """Send frames through a live run.
 
     Returns:
@@ -81,6 +93,7 @@ def soak(num_frames: int, size: tuple[int, int], threads: int) -> tuple[list[tup
         address = f"udp://127.0.0.1:{drain.getsockname()[1]}"
         command = [sys.executable, "-m", "shm_deploy.cli.live", "-", "--size", f"{size[1]}x{size[0]}", "--rate", "25"]
         command += ["-o", address, "--latency", "full", "--threads", str(threads), "--background", "blur"]
+        command += [] if model is None else ["--model", str(model)]
         with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
             assert process.stdin is not None
             for number in range(num_frames):

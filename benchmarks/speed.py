@@ -48,8 +48,9 @@ CASES = (
 
 CLOCK = (
     "time.perf_counter on the host. live: `Matter.__call__`, uint8 frame in, uint8 alpha of the same size out, "
-    "everything between included. rvm: `InferenceSession.run` alone on a float tensor that lies ready, recurrent state "
-    "carried from frame to frame; its authors' conversion of the frame and of the alpha is not counted."
+    "everything between included; int8: the same with backend='int8'. rvm: `InferenceSession.run` alone on a float "
+    "tensor that lies ready, recurrent state carried from frame to frame; its authors' conversion of the frame and of "
+    "the alpha is not counted."
 )
 MEMORY_FRAMES = 10
 
@@ -169,9 +170,16 @@ def _measure(case: Case, rvm_file: Path, args: argparse.Namespace) -> dict[str, 
     frames = _frames(case.size)
     sources = [RvmNetwork.prepared(frame) for frame in frames]
     network = RvmNetwork(rvm_file, case.rvm_ratio, args.threads)
-    with Matter(threads=args.threads, max_edge=case.max_edge) as matter:
-        live, rvm = time_in_turn(
-            [lambda turn: matter(frames[turn % len(frames)]), lambda turn: network.run(sources[turn % len(sources)])],
+    with (
+        Matter(threads=args.threads, max_edge=case.max_edge) as matter,
+        Matter(threads=args.threads, max_edge=case.max_edge, backend="int8") as matter_int8,
+    ):
+        live, int8, rvm = time_in_turn(
+            [
+                lambda turn: matter(frames[turn % len(frames)]),
+                lambda turn: matter_int8(frames[turn % len(frames)]),
+                lambda turn: network.run(sources[turn % len(sources)]),
+            ],
             args.warmup,
             args.runs,
         )
@@ -183,11 +191,14 @@ def _measure(case: Case, rvm_file: Path, args: argparse.Namespace) -> dict[str, 
         "warmup": args.warmup,
         "runs": args.runs,
         "live_ms": _percentiles(live),
+        "int8_ms": _percentiles(int8),
         "rvm_ms": _percentiles(rvm),
         "times_as_fast": round(float(np.median(rvm) / np.median(live)), 3),
+        "int8_times_as_fast": round(float(np.median(rvm) / np.median(int8)), 3),
     }
     print(
         f"{size_text(case.size)}, max_edge {case.max_edge}: live end to end {row['live_ms']['p50']} ms, "
+        f"int8 {row['int8_ms']['p50']} ms ({row['int8_times_as_fast']}), "
         f"rvm network {row['rvm_ms']['p50']} ms, {row['times_as_fast']} times as fast",
         flush=True,
     )

@@ -13,4 +13,5 @@ here=$(dirname "$0")
 
 [ -d "$work/pack" ] || shm-data pack "$data" "$work/pack" --labels "$labels" --exclude "$here/exclude.txt"
 shm-train e2e --variant live --data "$work/pack" --out "$work/e2e" --init "$encoder" --minutes "${MINUTES:-165}"
-shm-export --ckpt "$work/e2e/last.pt" --out "$work/export" --name shm-live --compact --int8 --flavour none
+python "$here/finish.py" "$work/e2e/last.pt" --out "$work/live.pt"
+shm-export --ckpt "$work/live.pt" --out "$work/export" --name shm-live --compact --int8 --flavour none

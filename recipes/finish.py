@@ -1,0 +1,46 @@
+"""The checkpoint that ships, of those that were trained: `python recipes/finish.py RUN.pt [RUN.pt ...] --out live.pt`.
+
+The mean of several runs' weights is better than each of them, if each started from the one before it. T-Net may see
+more pixels than in training, where crops show people larger than most frames do.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from shm_deploy.errors import SpecError
+from shm_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from shm_train.networks import LiveConfig
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN.pt", help="checkpoints of live")
+    parser.add_argument("--tnet-edge", type=int, default=416, metavar="PX", help="longest side of T-Net's input (416)")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    checkpoint = mean([load_checkpoint(path) for path in args.runs])
+    if not isinstance(checkpoint.config, LiveConfig):
+        raise SpecError(f"got a checkpoint of {checkpoint.config.variant}; this is for live")
+    save_checkpoint(args.out, replace(checkpoint, config=replace(checkpoint.config, tnet_edge=args.tnet_edge)))
+
+
+def mean(checkpoints: list[Checkpoint]) -> Checkpoint:
+    """The mean of their weights; counters and the config are the first one's, the training state goes."""
+    first = checkpoints[0]
+    weights = {
+        name: torch.stack([each.weights[name].float() for each in checkpoints]).mean(0)
+        if tensor.is_floating_point()
+        else tensor
+        for name, tensor in first.weights.items()
+    }
+    return replace(first, weights=weights, training=None)
+
+
+if __name__ == "__main__":
+    main()
