@@ -65,6 +65,7 @@ def pixels() -> NDArray[np.uint8]:
     return np.random.default_rng(1).integers(0, 256, (64, 80, 3), np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taker", [np.from_dlpack, torch.from_dlpack], ids=["numpy", "torch"])
 def test_others_share_the_memory_of_a_device_array(taker: Any, pixels: NDArray[np.uint8]) -> None:
     """It lives as long as any of them, and is freed once."""

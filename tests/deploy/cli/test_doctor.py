@@ -10,6 +10,7 @@ import pytest
 from shm_deploy.cli.doctor import main
 
 
+@pytest.mark.slow
 def test_working_backend_exits_0(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The report names host, packages, driver, weights and what ran."""
     assert main(["--model", str(tiny_model)]) == 0
@@ -19,6 +20,7 @@ def test_working_backend_exits_0(tiny_model: Path, capsys: pytest.CaptureFixture
         assert f"\n{topic}" in f"\n{report}"
 
 
+@pytest.mark.slow
 def test_json_holds_the_same(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For scripts."""
     assert main(["--model", str(tiny_model), "--json"]) == 0

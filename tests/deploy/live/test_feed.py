@@ -159,6 +159,7 @@ class Passes:
         return Feed(opened, LONG, self._stop)
 
 
+@pytest.mark.slow
 def test_source_that_ends_is_opened_again(stop: threading.Event) -> None:
     """Until it is back; its times go on rising, and what happens is told."""
     told: list[str] = []
@@ -177,6 +178,7 @@ def test_source_that_ends_is_opened_again(stop: threading.Event) -> None:
     frames.close()
 
 
+@pytest.mark.slow
 def test_source_that_stays_away_is_an_error(stop: threading.Event) -> None:
     """The first reason is the one that counts."""
     errors = [MediaError(f"attempt {number}") for number in range(9)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shm_deploy.errors import MediaError, SpecError
@@ -57,6 +57,7 @@ def test_stems_that_differ_in_case_are_one(tmp_path: Path) -> None:
     assert plan([tmp_path / "in"], tmp_path / "out", tmp_path / "in") == {"A.jpg": "A.jpg.png", "a.png": "a.png.png"}
 
 
+@settings(max_examples=25)
 @given(names=st.sets(st.from_regex(r"[ab](\.(jpg|png))?\.(jpg|png|tif)", fullmatch=True), min_size=1))
 def test_no_two_pictures_share_a_target(names: set[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     """Whatever the names are."""

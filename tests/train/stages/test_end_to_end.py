@@ -58,6 +58,7 @@ class FailingPack(Pack):
         return super().read(sample)
 
 
+@pytest.mark.slow
 def test_a_run_cut_by_an_error_resumes_to_equal_weights(tiny_config, pack, tmp_path):
     """Saved at step 2, dead in step 3 or 4, gone on with: every weight has the bits of a run that was not cut."""
     config = replace(tiny_config, save_every=2)

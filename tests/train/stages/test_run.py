@@ -25,6 +25,7 @@ def small_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, small_disk):
     """The new one is written beside and given up; the message says so, and nothing is left over."""
     network = SemanticHumanMatting(TINY_NETWORK)

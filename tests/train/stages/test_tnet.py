@@ -44,6 +44,7 @@ def batch(pack):
     return next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False), 2)))
 
 
+@pytest.mark.slow
 def test_only_tnet_learns(pack, tmp_path):
     """M-Net keeps every bit; the encoder and the rest have rates of their own; the score is the trimap's error."""
     before = fresh("shm").state_dict()
