@@ -55,37 +55,54 @@ def train(
         LoaderFailed: a process that makes examples died.
         TrainingDiverged: a loss or gradient is not finite. In each case the last good checkpoint stays.
     """
-    config = stage.config
     with join_processes(machine.device) as processes, interrupts() as signals, _clear_ends():
-        _check_shares(config, processes, learns_tnet=network.tnet.training)
-        training_set = ComposedDataset(pack, config.data, held_out=False, num_patches=stage.num_patches)
-        held_out = ComposedDataset(pack, config.data, held_out=True)
-        _make_folder(folder)
-        run = _start(stage, network, pack, folder, processes)
-        objective = _objective(stage, network, processes)
-        reporter = Reporter(stage, run, held_out, processes.device, machine) if processes.is_first else None
-        batches = endless_batches(training_set, run.step, machine.num_workers, processes.rank, processes.count)
-        began = time.perf_counter() - run.seconds
-        stop, progress = processes.agree(False, budget.progress(run.step, run.seconds))
-        while progress < 1 and not stop:
-            batch = next(batches)
-            losses, norm = take_step(run, objective, batch, progress, config, training_set, processes)
-            run.seconds = time.perf_counter() - began
-            stop, progress = processes.agree(bool(signals), budget.progress(run.step, run.seconds))
-            if run.step % config.log_every == 0:
-                losses = {name: processes.mean(value) for name, value in losses.items()}
-                if reporter is not None:
-                    reporter.report(losses, norm, progress)
-            if reporter is not None and (run.step % config.validate_every == 0 or progress >= 1):
-                reporter.validate()
-            if processes.is_first and run.step % config.save_every == 0 and progress < 1:
-                run.save()
-        if processes.is_first:
-            run.save()
-        if reporter is not None:
-            reporter.close()
+        # A call of its own, so that `DistributedDataParallel` has gone when the group of processes is left: who frees
+        # that group must not hold Python's lock, for which gloo's thread may still wait.
+        last_step = _train_joined(stage, budget, network, pack, folder, machine, processes, signals)
     if signals:
-        logger.info("stopped by signal %d at step %d; the same command goes on", signals[0], run.step)
+        logger.info("stopped by signal %d at step %d; the same command goes on", signals[0], last_step)
+
+
+def _train_joined(
+    stage: Stage,
+    budget: Budget,
+    network: SemanticHumanMatting,
+    pack: Pack,
+    folder: Path,
+    machine: Machine,
+    processes: Processes,
+    signals: list[int],
+) -> int:
+    """Train as `train` says; the step at which it ended."""
+    config = stage.config
+    _check_shares(config, processes, learns_tnet=network.tnet.training)
+    training_set = ComposedDataset(pack, config.data, held_out=False, num_patches=stage.num_patches)
+    held_out = ComposedDataset(pack, config.data, held_out=True)
+    _make_folder(folder)
+    run = _start(stage, network, pack, folder, processes)
+    objective = _objective(stage, network, processes)
+    reporter = Reporter(stage, run, held_out, processes.device, machine) if processes.is_first else None
+    batches = endless_batches(training_set, run.step, machine.num_workers, processes.rank, processes.count)
+    began = time.perf_counter() - run.seconds
+    stop, progress = processes.agree(False, budget.progress(run.step, run.seconds))
+    while progress < 1 and not stop:
+        batch = next(batches)
+        losses, norm = take_step(run, objective, batch, progress, config, training_set, processes)
+        run.seconds = time.perf_counter() - began
+        stop, progress = processes.agree(bool(signals), budget.progress(run.step, run.seconds))
+        if run.step % config.log_every == 0:
+            losses = {name: processes.mean(value) for name, value in losses.items()}
+            if reporter is not None:
+                reporter.report(losses, norm, progress)
+        if reporter is not None and (run.step % config.validate_every == 0 or progress >= 1):
+            reporter.validate()
+        if processes.is_first and run.step % config.save_every == 0 and progress < 1:
+            run.save()
+    if processes.is_first:
+        run.save()
+    if reporter is not None:
+        reporter.close()
+    return run.step
 
 
 def _check_shares(config: RunConfig, processes: Processes, *, learns_tnet: bool) -> None:

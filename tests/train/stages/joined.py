@@ -32,12 +32,16 @@ def run(rank: int, count: int, ports: tuple[int, int], config: EndToEndConfig, p
     torch.save(network.state_dict(), folder / f"weights{rank}.pt")
     os.environ["MASTER_PORT"] = str(ports[1])  # the first meeting may not be over for the other one
     with join_processes("cpu") as processes:
-        network, objective = frozen(config)
-        batches = endless_batches(ComposedDataset(pack, config.data, held_out=False), 0, 0, rank, count)
-        together = DistributedDataParallel(objective)  # kept until the gradients are there
-        together(next(batches), 0.5)["total"].backward()
-        if processes.is_first:
-            torch.save(gradients(network), folder / "gradients.pt")
+        _keep_gradients(config, pack, rank, count, folder if processes.is_first else None)
+
+
+def _keep_gradients(config: EndToEndConfig, pack: Pack, rank: int, count: int, folder: Path | None) -> None:
+    network, objective = frozen(config)
+    batches = endless_batches(ComposedDataset(pack, config.data, held_out=False), 0, 0, rank, count)
+    together = DistributedDataParallel(objective)  # kept until the gradients are there
+    together(next(batches), 0.5)["total"].backward()
+    if folder is not None:
+        torch.save(gradients(network), folder / "gradients.pt")
 
 
 def frozen(config: EndToEndConfig) -> tuple[SemanticHumanMatting, Objective]:
