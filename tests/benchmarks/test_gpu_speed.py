@@ -16,6 +16,7 @@ class OneConvolution(nn.Module):
         return self.convolution(frames.permute(0, 3, 1, 2).float())
 
 
+@pytest.mark.slow
 def test_the_cost_of_one_convolution():
     """4x5 pixels, 3 to 8 channels, 3x3: 2·27·8·20 operations; 216 weights, 60 values in, 160 out, two bytes each."""
     cost = count_cost(OneConvolution(), (4, 5))

@@ -94,6 +94,7 @@ def test_csv_has_a_line_per_model_and_size(run, tmp_path, brighter_graph):
     assert float(rows[2]["difference_mean"]) == pytest.approx(0.2)
 
 
+@pytest.mark.slow
 def test_a_plot_is_a_picture(run, tmp_path):
     """A PNG begins with its signature."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)

@@ -104,6 +104,7 @@ def test_frame_graph_takes_and_gives_bytes(variant, request):
     assert trimap.int().sum(dim=-1).sub(255).abs().max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["paper", "live"])
 def test_images_of_a_batch_do_not_see_each_other(variant, request):
     """Outside training a batch gives what its images give alone."""

@@ -93,6 +93,7 @@ def test_every_codec_goes_on(codec: str | None, tmp_path: Path, fake_backend: In
     assert summary.num_resumed >= 40
 
 
+@pytest.mark.slow
 def test_part_of_another_recipe_is_not_gone_on_with(tmp_path: Path, fake_backend: InterruptedBackend, run: Run) -> None:
     """A green beginning and a blue end would be no result; without --resume it starts again."""
     source = zoo.write_clip(tmp_path / "source.mp4", times=LONG)
