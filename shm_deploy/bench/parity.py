@@ -20,7 +20,8 @@ METHOD = (
     "gradient, connectivity: the model's alpha against the reference's, mean over pictures. Alphas in 0..1. num_nan: "
     "pixels whose class probabilities do not sum to 1 (bytes hold no NaN; that is how one shows)."
 )
-ROUNDING = 2  # three probabilities, each rounded to a byte, sum to 255 within it
+# Three probabilities, each rounded to a byte at T-Net's size and once more when they are enlarged, sum to 255 within it.
+ROUNDING = 3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
