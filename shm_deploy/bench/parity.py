@@ -20,7 +20,7 @@ METHOD = (
     "gradient, connectivity: the model's alpha against the reference's, mean over pictures. Alphas in 0..1. num_nan: "
     "pixels whose class probabilities do not sum to 1 (bytes hold no NaN; that is how one shows)."
 )
-# Three probabilities, each rounded to a byte at T-Net's size and once more when they are enlarged, sum to 255 within it.
+# Three probabilities, each rounded to a byte at T-Net's size and once more when enlarged, sum to 255 within it.
 ROUNDING = 3
 
 

@@ -73,7 +73,7 @@ def test_small_frames_are_padded_for_the_graph_and_cropped_again():
 
 
 def test_rounding_of_three_probabilities_is_not_broken():
-    """Two roundings of three probabilities are off by 3 at most: 252 and 256 are sums of them, 0, 251 and 765 are not."""
+    """Two roundings of three are off by 3 at most: 252 and 256 are sums of them, 0, 251 and 765 are not."""
     trimap = np.array(
         [[[85, 85, 86], [84, 84, 84]], [[0, 0, 0], [255, 255, 255]], [[84, 84, 83], [85, 85, 85]]], np.uint8
     )
