@@ -16,6 +16,13 @@ COARSE_BLUR = 90
 FINE_BLUR = 6
 COARSE_STEP = 4  # the coarse blur runs on means of this many pixels each way
 EPSILON = 1e-5
+FINE_REACH = FINE_BLUR // 2  # [px]
+
+# Edges are worked on in strips of so many rows; gaps between them that are wider than so many columns are left out.
+STRIP = 64
+GAP = 64
+
+Box = tuple[slice, slice]  # rows and columns [px]
 
 
 def estimate_foreground(
@@ -75,73 +82,106 @@ def composite(
         )
     import cv2
 
-    behind = np.broadcast_to(background, foreground.shape)
-    # Sums of bytes are exact in 32-bit floats, and a tie between two bytes can't be: the rounding is to the nearest.
-    shares = [x.astype(np.float32) for x in (alpha, 255 - alpha)]
-    return np.asarray(cv2.blendLinear(foreground, np.ascontiguousarray(behind), *shares), np.uint8)
+    behind = background if background.ndim == 3 else np.tile(background, (alpha.shape[1], 1))  # rows copy faster
+    laid = np.array(np.broadcast_to(behind, foreground.shape), order="C")
+    cv2.copyTo(foreground, _opaque(alpha), laid)
+    for box in _boxes(np.minimum(alpha, ~alpha)):  # of partial pixels
+        # Sums of bytes are exact in 32-bit floats and never lie between two bytes: the rounding is to the nearest.
+        shares = [x.astype(np.float32) for x in (alpha[box], ~alpha[box])]
+        laid[box] = cv2.blendLinear(np.ascontiguousarray(foreground[box]), np.ascontiguousarray(laid[box]), *shares)
+    return laid
 
 
 def _blur_fusion(image: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    foreground = np.zeros_like(image)
-    box = _neighbourhood(alpha)
-    if box is not None:
-        foreground[box] = _blur_fusion_within(image[box], alpha[box])
+    """Two passes: a coarse blur of the whole picture, made small, then a fine one at the person's edges only.
+
+    Elsewhere the answer is known: the image where alpha is 255, nothing where no foreground is near.
+    """
+    import cv2
+
+    foreground = np.asarray(cv2.copyTo(image, _opaque(alpha)), np.uint8)
+    reach = np.ones((2 * FINE_REACH + 1, 2 * FINE_REACH + 1), np.uint8)
+    # What is not opaque and has foreground as near as the fine blur reaches.
+    edges = _boxes(np.minimum(cv2.dilate(alpha, reach), ~alpha))
+    if edges:
+        coarse = _coarse_colours(image, alpha)
+        for edge in edges:
+            foreground[edge] = _fine_colours(image, alpha, coarse, edge)
     return foreground
 
 
-def _neighbourhood(alpha: NDArray[np.uint8]) -> tuple[slice, slice] | None:
-    """The box around all that is not transparent, as far as the coarse blur reaches; None for an empty alpha."""
-    rows, columns = (np.flatnonzero(alpha.any(axis=axis)) for axis in (1, 0))
-    if len(rows) == 0:
-        return None
-    return (
-        slice(max(0, rows[0] - COARSE_BLUR), rows[-1] + 1 + COARSE_BLUR),
-        slice(max(0, columns[0] - COARSE_BLUR), columns[-1] + 1 + COARSE_BLUR),
-    )
+def _opaque(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A mask for OpenCV: where alpha is 255."""
+    return np.equal(alpha, 255).view(np.uint8)
 
 
-def _blur_fusion_within(image: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Two passes; only pixels of partial alpha are solved for, and the coarse blur runs at a quarter of the size."""
+def _boxes(wanted: NDArray[np.uint8]) -> list[Box]:
+    """Boxes around all pixels that are not 0, few of the others within."""
+    boxes = []
+    for top in range(0, wanted.shape[0], STRIP):
+        rows = slice(top, min(top + STRIP, wanted.shape[0]))
+        columns = np.flatnonzero(wanted[rows].max(axis=0))
+        breaks = np.flatnonzero(np.diff(columns) > GAP) + 1
+        boxes += [(rows, slice(int(run[0]), int(run[-1]) + 1)) for run in np.split(columns, breaks) if len(run)]
+    return boxes
+
+
+def _coarse_colours(image: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+    """Foreground and background, each (h, w, 3) at a quarter of the size, blurred widely."""
     import cv2
 
     height, width = alpha.shape
-    pixels = image.astype(np.float32)
-    weight = np.divide(alpha, 255, dtype=np.float32)[..., None]  # (H, W, 1)
-    partial = np.flatnonzero((alpha > 0) & (alpha < 255))
-    w, i = _at(weight, partial), _at(pixels, partial)  # (num, 1), (num, 3)
-
-    premultiplied = pixels * weight
     small = (max(1, width // COARSE_STEP), max(1, height // COARSE_STEP))
-    small_premultiplied, small_pixels = (
-        cv2.resize(x, small, interpolation=cv2.INTER_AREA) for x in (premultiplied, pixels)
+    # In 255ths of a byte: sums of products are exact, and integers are quick to make small.
+    premultiplied = cv2.multiply(image, cv2.merge([alpha] * 3), dtype=cv2.CV_16U)
+    small_premultiplied, small_image, small_alpha = (
+        cv2.resize(x, small, interpolation=cv2.INTER_AREA).astype(np.float32)
+        for x in (premultiplied, image, alpha * np.uint16(255))
     )
-    small_weight = cv2.resize(weight, small, interpolation=cv2.INTER_AREA)[..., None]
+    small_premultiplied /= 255
+    weight = cv2.merge([small_alpha / 255**2] * 3)
     diameter = COARSE_BLUR // COARSE_STEP
-    coarse_foreground = _weighted_blur(small_premultiplied, small_weight, diameter)
-    coarse_background = _weighted_blur(small_pixels - small_premultiplied, 1 - small_weight, diameter)
-    foreground, background = (
-        cv2.resize(x, (width, height), interpolation=cv2.INTER_LINEAR) for x in (coarse_foreground, coarse_background)
+    return (
+        _weighted_blur(small_premultiplied, weight, diameter),
+        _weighted_blur(small_image - small_premultiplied, 1 - weight, diameter),
     )
 
-    # Elsewhere the first pass leaves the image where alpha is 1, and nothing where it is 0.
-    premultiplied.reshape(-1, 3)[partial] = w * _closer(i, _at(foreground, partial), _at(background, partial), w)
-    foreground = _weighted_blur(premultiplied, weight, FINE_BLUR)
-    background = _weighted_blur(background * (1 - weight), 1 - weight, FINE_BLUR)
-    result = np.rint(foreground).astype(np.uint8)
-    result.reshape(-1, 3)[partial] = np.rint(_closer(i, _at(foreground, partial), _at(background, partial), w))
-    return np.asarray(cv2.copyTo(image, np.equal(alpha, 255).view(np.uint8), result), np.uint8)
+
+def _fine_colours(
+    image: NDArray[np.uint8], alpha: NDArray[np.uint8], coarse: tuple[NDArray[np.float32], ...], edge: Box
+) -> NDArray[np.uint8]:
+    """The foreground in the box, (h, w, 3)."""
+    import cv2
+
+    rows, columns = edge
+    top, left = max(rows.start - FINE_REACH, 0), max(columns.start - FINE_REACH, 0)
+    patch = slice(top, rows.stop + FINE_REACH), slice(left, columns.stop + FINE_REACH)
+    pixels = image[patch].astype(np.float32)
+    weight = cv2.merge([alpha[patch].astype(np.float32) / 255] * 3)
+    foreground, background = (_enlarged(colours, alpha.shape, patch) for colours in coarse)
+    foreground = _weighted_blur(weight * _closer(pixels, foreground, background, weight), weight, FINE_BLUR)
+    background = _weighted_blur((1 - weight) * background, 1 - weight, FINE_BLUR)
+    found = np.rint(_closer(pixels, foreground, background, weight)).astype(np.uint8)
+    return found[rows.start - top :, columns.start - left :][: rows.stop - rows.start, : columns.stop - columns.start]
 
 
-def _at(field: NDArray[np.float32], indices: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Rows (num, C) of (H, W, C) at flat pixel indices; several times faster than a boolean mask."""
-    return field.reshape(-1, field.shape[-1])[indices]
+def _enlarged(small: NDArray[np.float32], size: tuple[int, ...], patch: Box) -> NDArray[np.float32]:
+    """That patch of `small` (h, w, C), resized to `size` (H, W): bilinear, half-pixel centres."""
+    import cv2
+
+    positions = []
+    for length, full, part in zip(small.shape, size, patch, strict=False):
+        centres = np.arange(part.start, min(part.stop, full), dtype=np.float32) + np.float32(0.5)
+        positions.append(centres * np.float32(length / full) - np.float32(0.5))
+    y, x = np.meshgrid(*positions, indexing="ij")
+    return np.asarray(cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _weighted_blur(weighted: NDArray[np.float32], weight: NDArray[np.float32], diameter: int) -> NDArray[np.float32]:
-    """Mean colour around each pixel: (H, W, 3) already times its weight (H, W, 1)."""
+    """Mean colour around each pixel: (H, W, 3) already times its weight, and that weight in three channels."""
     import cv2
 
-    total = cv2.blur(weight, (diameter, diameter))[..., None]
+    total = cv2.blur(weight, (diameter, diameter))
     return np.asarray(cv2.blur(weighted, (diameter, diameter)) / (total + EPSILON), np.float32)
 
 
@@ -151,7 +191,7 @@ def _closer(
     background: NDArray[np.float32],
     weight: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Colours that satisfy Eq. 1 better: (num, 3), weight (num, 1)."""
+    """Colours that satisfy Eq. 1 better; all (H, W, 3)."""
     residual = image - weight * foreground - (1 - weight) * background
     return np.clip(foreground + weight * residual, 0, 255)
 

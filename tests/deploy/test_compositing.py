@@ -61,6 +61,16 @@ def test_composite_blends_by_alpha() -> None:
     assert composite(foreground, alpha, np.array([100, 100, 100], np.uint8))[0, :, 2].tolist() == [100, 120, 200]
 
 
+def test_composite_is_equation_one_at_every_pixel() -> None:
+    """To the nearest byte, within the edges and far from them; three discs, so that edges have gaps between them."""
+    alpha = np.hstack([soft_disc(200, 150), np.zeros((200, 90), np.uint8), soft_disc(200, 300), soft_disc(200, 40)])
+    random = np.random.default_rng(3)
+    foreground, background = (random.integers(0, 256, (*alpha.shape, 3), np.uint8) for _ in range(2))
+    share = alpha[..., None] / 255
+    expected = np.rint(share * foreground + (1 - share) * background).astype(np.uint8)
+    np.testing.assert_array_equal(composite(foreground, alpha, background), expected)
+
+
 def test_shapes_that_do_not_fit_are_refused() -> None:
     """Image, alpha and background belong to one size."""
     image, alpha = np.zeros((8, 9, 3), np.uint8), np.zeros((8, 8), np.uint8)
