@@ -149,7 +149,10 @@ def _make_and_check(
     proof = _Proof(ranges=ranges, failures=_overflow(ranges, wanted))
     if proof.failures:
         return proof
-    half_nodes, islands = _write_graphs(folded, wanted, photographs, folder, report)
+    try:
+        half_nodes, islands = _write_graphs(folded, wanted, photographs, folder, report)
+    except CheckFailed as error:
+        return replace(proof, failures=[str(error)])
     references = _references(source, photographs, report)
     rows = _graph_rows(wanted, variant, folder, photographs, references, report)
     failures = [failure for row in rows for failure in row.failures()]
@@ -177,7 +180,11 @@ def _write_graphs(
     folder: Path,
     report: Report,
 ) -> tuple[int, tuple[str, ...]]:
-    """Trace, write and check; how many nodes of the half graph are half, and which operators in it stay float."""
+    """Trace, write and check; how many nodes of the half graph are half, and which operators in it stay float.
+
+    Raises:
+        CheckFailed: a graph that is no valid ONNX.
+    """
     with stage("graphs", report) as running:
         graphs = make_graphs(
             folded, opset=wanted.opset, joined=not wanted.parts_only, fp16=wanted.fp16, tell=running.step
@@ -200,11 +207,18 @@ def _write_graphs(
     with stage("ONNX checker", report) as running:
         for path in models:
             running.step(path.name)
-            onnx.checker.check_model(path, full_check=True)
+            _check_graph(path)
         running.came_out(f"{len(models)} files")
     if graphs.joined_fp16 is None:
         return 0, ()
     return num_half_nodes(graphs.joined_fp16), float_operators(graphs.joined_fp16)
+
+
+def _check_graph(path: Path) -> None:
+    try:
+        onnx.checker.check_model(path, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise CheckFailed(f"{path.name} is no valid ONNX: {error}") from error
 
 
 def _measure_ranges(

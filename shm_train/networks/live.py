@@ -141,6 +141,24 @@ class LiveTNet(nn.Module):
         return self.logits(x).float()
 
 
+class PixelStem(nn.Conv2d):
+    """A convolution of squares on the normalised image: its weights take the normalisation in, which saves two passes.
+
+    As a module of its own, so that what measures every layer's range sees it.
+    """
+
+    def __init__(self, num_out: int, square: int) -> None:
+        super().__init__(3, num_out, square, square)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) RGB 0..255, not normalised -> (N, num_out, H/square, W/square)."""
+        assert self.bias is not None
+        mean, deviation = statistics(self.weight.device)
+        scaled = self.weight.float() / deviation
+        shifted = self.bias.float() - (scaled * mean).sum(dim=(1, 2, 3))
+        return F.conv2d(image, scaled.to(self.weight.dtype), shifted.to(self.weight.dtype), self.stride)
+
+
 class LiveMNet(nn.Module):
     """Image and trimap to raw alpha: a U-Net whose largest feature map has a quarter of the frame's sides.
 
@@ -155,7 +173,7 @@ class LiveMNet(nn.Module):
     def __init__(self, config: LiveConfig) -> None:
         super().__init__()
         quarter, eighth, sixteenth = config.mnet_widths
-        self.image_stem = nn.Conv2d(3, quarter, self.SQUARE, self.SQUARE)
+        self.image_stem = PixelStem(quarter, self.SQUARE)
         self.trimap_stem = nn.Conv2d(3, quarter, 1, bias=False)
         self.encode8 = nn.Sequential(ConvNormAct(quarter, eighth, kernel=2, stride=2), ConvNormAct(eighth, eighth))
         self.encode16 = nn.Sequential(
@@ -179,22 +197,13 @@ class LiveMNet(nn.Module):
         trimap = resize(trimap, ((height + 3) // 4, (width + 3) // 4)).to(dtype)
         trimap = pad_to_multiple(trimap, self.STRIDE // self.SQUARE)
         image = pad_to_multiple(image.to(dtype), self.STRIDE)
-        x4 = F.relu(self._stem(image) + self.trimap_stem(trimap))  # (N, quarter, H/4, W/4)
+        x4 = F.relu(self.image_stem(image) + self.trimap_stem(trimap))  # (N, quarter, H/4, W/4)
         x8 = self.encode8(x4)
         x = self.encode16(x8)
         x = self.decode8(_double(self.ascend8(x)) + x8)
         x = self.decode4(_double(self.ascend4(x)) + x4)
         alpha = F.pixel_shuffle(self.prediction(x), self.SQUARE)[..., :height, :width].float()
         return alpha if self.training else alpha.clamp(0, 1)
-
-    def _stem(self, image: Tensor) -> Tensor:
-        """The stem on the normalised image; its weights take the normalisation in, which saves two passes."""
-        weight, bias = self.image_stem.weight, self.image_stem.bias
-        assert bias is not None
-        mean, deviation = statistics(weight.device)
-        scaled = weight.float() / deviation
-        shifted = bias.float() - (scaled * mean).sum(dim=(1, 2, 3))
-        return F.conv2d(image, scaled.to(weight.dtype), shifted.to(weight.dtype), stride=self.SQUARE)
 
 
 def _larger(a: int, b: int) -> int:

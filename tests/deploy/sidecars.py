@@ -10,11 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm_deploy import spec
-from shm_deploy.sidecar import EngineRecord, FileRecord, GoldenImage, Sidecar, png_to_text, record_file
+from shm_deploy.sidecar import EngineRecord, FileRecord, GoldenImage, Profile, Sidecar, png_to_text, record_file
 
 ROLES = {"shm.onnx": "joined", "shm.fp16.onnx": "joined_fp16", "shm.plan": "plan"} | {
     file: role for role, file in spec.PARTS.items()
 }
+
+ENGINE = EngineRecord(
+    flavour="rtx",
+    version="1.4.0",
+    precision="fp16",
+    half_layers=90,
+    float_layers=10,
+    fp32_islands=("tnet.Softmax",),
+    profiles=(Profile(minimum=(1, 64, 64), optimum=(1, 608, 800), maximum=(4, 1504, 1504)),),
+    compute_capabilities=("8.6",),
+    gpu=None,
+    verified=False,
+)
 
 
 def sidecar_of(

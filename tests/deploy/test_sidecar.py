@@ -14,21 +14,8 @@ import pytest
 
 from shm_deploy.errors import ArtifactError
 from shm_deploy.matter import Matter
-from shm_deploy.sidecar import EngineRecord, Profile, read_sidecar, sidecar_path, write_sidecar
-from tests.deploy.sidecars import golden_of, sidecar_of
-
-ENGINE = EngineRecord(
-    flavour="rtx",
-    version="1.4.0",
-    precision="fp16",
-    half_layers=90,
-    float_layers=10,
-    fp32_islands=("tnet.Softmax",),
-    profiles=(Profile(minimum=(1, 64, 64), optimum=(1, 608, 800), maximum=(4, 1504, 1504)),),
-    compute_capabilities=("8.6",),
-    gpu=None,
-    verified=False,
-)
+from shm_deploy.sidecar import read_sidecar, sidecar_path, write_sidecar
+from tests.deploy.sidecars import ENGINE, golden_of, sidecar_of
 
 
 @pytest.fixture

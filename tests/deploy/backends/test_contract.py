@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,12 @@ from numpy.typing import NDArray
 from shm_deploy import spec
 from shm_deploy.artifacts import find_model
 from shm_deploy.backends import Backend, BackendName, Parts, open_backend, open_parts
+from shm_deploy.backends.flavours import Flavour
+from shm_deploy.backends.plan import Engine
 from shm_deploy.backends.protocol import Describes
+from shm_deploy.backends.tensorrt import TensorRTBackend
+from shm_deploy.sidecar import Profile
+from tests.deploy.backends.fake_gpu import FakeCuda, FakeTensorRT
 
 ONNX_RUNTIMES: tuple[BackendName, ...] = ("onnxruntime", "openvino")
 # The file of `live_folder` that each backend runs.
@@ -67,13 +73,26 @@ def check_threads(backend: Backend) -> None:
                 np.testing.assert_array_equal(first, second)
 
 
-@pytest.fixture(params=ONNX_RUNTIMES)
+@pytest.fixture(params=[*ONNX_RUNTIMES, *get_args(Flavour)])
 def tiny(request: pytest.FixtureRequest, tiny_model: Path) -> Iterator[Backend]:
-    """The tiny graph in each runtime that reads it."""
-    pytest.importorskip(request.param, reason=f"{request.param} is not installed")
-    backend = open_backend(find_model(tiny_model), device="cpu", threads=2, backend=request.param)
+    """The tiny graph in each runtime that reads it, and TensorRT on a fake GPU, whose engine gives the same."""
+    if request.param in ONNX_RUNTIMES:
+        pytest.importorskip(request.param, reason=f"{request.param} is not installed")
+        backend = open_backend(find_model(tiny_model), device="cpu", threads=2, backend=request.param)
+    else:
+        backend = fake_engine(tiny_model, request.param)
     yield backend
     backend.close()
+
+
+def fake_engine(model: Path, flavour: Flavour) -> Backend:
+    """TensorRT's backend beside `model`, on a GPU in host memory, with a small and a large profile."""
+    profiles = (
+        Profile(minimum=(1, 64, 64), optimum=(1, 64, 96), maximum=(2, 96, 128)),
+        Profile(minimum=(1, 64, 64), optimum=(1, 256, 256), maximum=(1, 512, 512)),
+    )
+    cuda: Any = FakeCuda()
+    return TensorRTBackend(Engine(model, None, flavour, FakeTensorRT(cuda, profiles), cuda), cuda)
 
 
 @pytest.mark.parametrize("shape", SIZES, ids=str)
@@ -96,11 +115,12 @@ def test_many_threads_share_a_backend(tiny: Backend) -> None:
 
 
 def test_backend_tells_its_facts(tiny: Backend) -> None:
-    """Name, device and threads."""
+    """Name, device, and threads or profiles."""
     assert isinstance(tiny, Describes)
-    assert tiny.name in ONNX_RUNTIMES
-    assert tiny.device == "cpu"
-    assert tiny.facts().threads == 2
+    if tiny.name in ONNX_RUNTIMES:
+        assert (tiny.device, tiny.facts().threads) == ("cpu", 2)
+    else:
+        assert (tiny.device, len(tiny.facts().profiles)) == ("cuda:0", 2)
 
 
 def test_read_only_frames_are_taken(tiny: Backend) -> None:

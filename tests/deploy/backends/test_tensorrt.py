@@ -19,21 +19,11 @@ from shm_deploy.errors import ArtifactError, BackendError, BackendUnavailable, D
 from shm_deploy.matter import Matter
 from shm_deploy.sidecar import EngineRecord, Profile
 from tests.deploy.backends.fake_gpu import DataType, Diagnostics, FakeCuda, FakeTensorRT, Validity
+from tests.deploy.sidecars import ENGINE
 
 SMALL = Profile(minimum=(1, 64, 64), optimum=(1, 64, 96), maximum=(2, 96, 128))
 LARGE = Profile(minimum=(1, 64, 64), optimum=(1, 256, 256), maximum=(1, 512, 512))
-RECORD = EngineRecord(
-    flavour="tensorrt",
-    version="1.7.1",
-    precision="fp16",
-    half_layers=1,
-    float_layers=0,
-    fp32_islands=(),
-    profiles=(SMALL, LARGE),
-    compute_capabilities=("8.6",),
-    gpu=None,
-    verified=False,
-)
+RECORD = replace(ENGINE, flavour="tensorrt", version="1.7.1", profiles=(SMALL, LARGE))
 
 
 def noise(*shape: int) -> NDArray[np.uint8]:

@@ -8,22 +8,9 @@ from shm_deploy import spec
 from shm_deploy.artifacts import find_model
 from shm_deploy.bench.session import find_reference, promised
 from shm_deploy.errors import ArtifactError
-from shm_deploy.sidecar import EngineRecord, read_sidecar, sidecar_path, write_sidecar
+from shm_deploy.sidecar import read_sidecar, sidecar_path, write_sidecar
 from tests.deploy.bench.conftest import write_red_graph
-from tests.deploy.sidecars import sidecar_of
-
-ENGINE = EngineRecord(
-    flavour="rtx",
-    version="1.4.0",
-    precision="fp16",
-    half_layers=9,
-    float_layers=1,
-    fp32_islands=(),
-    profiles=(),
-    compute_capabilities=("8.6",),
-    gpu=None,
-    verified=False,
-)
+from tests.deploy.sidecars import ENGINE, sidecar_of
 
 
 @pytest.fixture

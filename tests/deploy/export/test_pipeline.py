@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,29 @@ def test_a_graph_that_answers_otherwise_is_not_exported(
     certificate = read_sidecar(out / "shm.failed.json").certificate
     assert certificate["passed"] is False
     assert [row["passed"] for row in certificate["parity"]] == 4 * [False]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda graph: graph.node[0].input.append("nowhere"),
+        lambda graph: graph.output[0].type.tensor_type.shape.dim.add(),
+    ],
+    ids=["structure", "shapes"],
+)
+def test_a_graph_that_is_no_valid_onnx_is_not_exported(
+    damage: Callable[[onnx.GraphProto], object],
+    traced: dict[str, onnx.ModelProto],
+    small_checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A tensor that nobody makes, an output of one dimension too many: the file is named, and no graph is left."""
+    damage(traced["fusion"].graph)
+    out = tmp_path / "engines"
+    assert main(["--ckpt", str(small_checkpoint), "--out", str(out), "--parts-only", "--images-edge", "128"]) == 3
+    assert "fusion.onnx is no valid ONNX" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["shm.failed.json"]
 
 
 def test_8_bit_runs_where_it_was_exported(exported: Exported) -> None:

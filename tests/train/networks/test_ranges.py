@@ -55,6 +55,7 @@ def test_layers_come_in_the_order_in_which_they_run(small_network: SemanticHuman
     names = [layer.layer for layer in ranges.layers]
     assert names[0].startswith("tnet.encoder.stem")
     assert names[-1] == "fusion"
+    assert "mnet.image_stem" in names  # which scales its weights itself
     assert ranges.first_overflow is not None
     assert ranges.first_overflow.layer == "mnet.prediction"
 

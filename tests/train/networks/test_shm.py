@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from shm_deploy.errors import SpecError
 from shm_train.networks import FrameGraph, Fusion, LiveConfig, PaperConfig, SemanticHumanMatting
+from shm_train.networks.ops import MaxPoolWinners
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,11 @@ def test_paper_tnet_is_pspnet_50_with_stride_8(paper):
     encoder = paper.tnet.encoder
     with torch.no_grad():
         assert encoder(torch.zeros(1, 3, 64, 96)).shape == (1, 2048, 8, 12)
-    assert len(paper.tnet.pyramid.reduce) == 4
+    assert paper.tnet.pyramid.BINS == (1, 2, 3, 6)
+    assert [tuple(level[0].weight.shape[:2]) for level in paper.tnet.pyramid.reduce] == 4 * [(512, 2048)]
+    norms = sum(isinstance(module, nn.BatchNorm2d) for module in paper.tnet.modules())
+    convolutions = sum(isinstance(module, nn.Conv2d) for module in paper.tnet.modules())
+    assert norms == convolutions - 1  # all but the logits
     names = encoder.state_dict().keys()
     assert {"conv1.weight", "layer1.0.downsample.0.weight", "layer4.2.bn3.running_var"} <= names
     assert sum(isinstance(module, nn.Conv2d) for module in encoder.modules()) == 53
@@ -91,6 +97,24 @@ def test_paper_mnet_is_vgg_16_with_six_channels_and_an_unpooling_decoder(paper):
         _, winners = encoder(torch.zeros(1, 6, 32, 32))
     assert [won.top_left.shape[1] for won in winners] == [64, 128, 256, 512]
     assert sum(isinstance(module, nn.Conv2d) for module in decoder.modules()) == 6
+
+
+def test_paper_mnet_computes_what_pytorchs_own_pooling_with_indices_gives(paper):
+    """The encoder's and decoder's layers in a row, with `max_pool2d(return_indices=True)` and `max_unpool2d`."""
+    x = torch.rand(1, 6, 48, 32, generator=torch.Generator().manual_seed(0))
+    decoder, indices = paper.mnet.decoder, []
+    with torch.no_grad():
+        found = decoder(*paper.mnet.encoder(x))
+        for layer in paper.mnet.encoder.features:
+            if isinstance(layer, MaxPoolWinners):
+                x, positions = F.max_pool2d(x, 2, return_indices=True)
+                indices.append(positions)
+            else:
+                x = layer(x)
+        x = decoder.deconv5(x)
+        for name in ("deconv4", "deconv3", "deconv2", "deconv1"):
+            x = getattr(decoder, name)(F.max_unpool2d(x, indices.pop(), 2))
+        torch.testing.assert_close(found, decoder.prediction(x), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("variant", ["paper", "live"])
