@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from benchmarks.readme_tables import main, parity_table, peers_table, service_table, with_tables
+from benchmarks.readme_tables import main, with_tables
 from shm_deploy.errors import ArtifactError
+from tests.benchmarks.tables import ENVIRONMENT
 
-ENVIRONMENT = {"commit": "0123456789", "dirty": False, "num_cpus": 2, "created": "2026-11-22T10:00:00+00:00"}
 SPEED = {
     "device": "a processor",
     "environment": ENVIRONMENT,
@@ -84,25 +84,6 @@ def test_a_readme_without_marks_is_an_error(project):
         with_tables("# Title\n", project / "results")
 
 
-def test_parity_shows_the_worst_of_all_sizes():
-    """Two sizes of one network become one line."""
-
-    def row(side: int, mean: float, maximum: float) -> dict:
-        difference = {"mean": mean, "p999": maximum / 2, "maximum": maximum, "num_nan": 0}
-        return {"width": side, "height": side, "difference": difference}
-
-    model = {
-        "variant": "live",
-        "precision": "fp32",
-        "environment": ENVIRONMENT,
-        "joined": [row(256, 1e-6, 2 / 255), row(1500, 3e-6, 1 / 255)],
-        "parts": [row(256, 2e-7, 1e-4), row(1500, 1e-7, 1e-3)],
-    }
-    text = parity_table({"device": "a processor", "models": [model]})
-    assert "| live, FP32 | 2, 256×256 … 1500×1500 | 2.0e-07 | 5.0e-04 | 3.0e-06 | 1.00 | 2 | 0 |" in text
-    assert "live: a processor, 2 CPUs" in text
-
-
 def test_a_check_of_several_documents_names_those_that_differ(project, capsys):
     """The second one is old; nothing is written until it is asked for."""
     card = project / "card.md"
@@ -113,80 +94,3 @@ def test_a_check_of_several_documents_names_those_that_differ(project, capsys):
     assert f"{card} differs" in capsys.readouterr().err
     assert main(documents) == 0
     assert card.read_text() == (project / "README.md").read_text()
-
-
-def test_peers_stand_beside_ours_and_by_source():
-    """Numbers of all pictures for each model, the ratio below ours, then a line per source."""
-
-    def row(source: str, model: str, iou: float, ratio: float) -> dict:
-        return {
-            "set": "whole_body",
-            "source": source,
-            "num_pictures": 7,
-            "model": model,
-            "scores": {"mae": 4.26, "iou": iou, "iou_p10": 0.9},
-            "ratio_to_rvm": {"mae": ratio, "iou": 1.0, "iou_p10": None},
-        }
-
-    rows = [
-        row("all", "ours", 0.95, 0.8),
-        row("all", "rvm_mobilenetv3", 0.93, 1.0),
-        row("ccp", "ours", 0.96, 0.7),
-        row("ccp", "rvm_mobilenetv3", 0.94, 1.0),
-    ]
-    text = peers_table(
-        {
-            "device": "a processor",
-            "environment": ENVIRONMENT,
-            "metrics": "How.",
-            "model_sha256": "ab" * 32,
-            "rows": rows,
-        }
-    )
-    lines = text.splitlines()
-    assert lines[0] == "| model | whole body: MAE / IoU / p10 |"
-    assert lines[2:6] == [
-        "| pictures | 7 |",
-        "| **ours** | 4.3 / 0.950 / 0.900 |",
-        "| ours / RVM | 0.80 / 1.00 / – |",
-        "| RobustVideoMatting, MobileNetV3 | 4.3 / 0.930 / 0.900 |",
-    ]
-    assert "| ccp | 7 | 4.3 / 0.960 / 0.900 | 4.3 / 0.940 / 0.900 | 0.70 / 1.00 / – |" in text
-    assert "How. Model abababababab. a processor, 2 CPUs, commit 0123456, 2026-11-22." in text
-
-
-def test_service_table_has_the_load_beside_the_latency():
-    """One row for each size, then what became of the crowd and of the stop."""
-    ms = {"p50": 60.04, "p99": 90.0}
-    record = {
-        "device": "a processor",
-        "environment": {**ENVIRONMENT, "load_average": 1.25},
-        "threads": 2,
-        "overhead": [
-            {
-                "size": "640x480",
-                "matter_ms": {"p50": 50.0},
-                "request_ms": ms,
-                "times_matter": 1.2,
-                "cpu_times_matter": 1.13,
-            }
-        ],
-        "throughput": [{"requests_per_second": 17.26}],
-        "live": {"size": "640x480", "frames_per_second": 20.5, "matter_alone_per_second": [21.0, 20.0]},
-        "chromium": {"frames_per_second": 12.34, "latency_ms": 99.6, "browser": "Chromium 1"},
-        "memory": {
-            "sizes": ["64x96", "128x128"],
-            "resident": [{"requests": 10, "resident_mib": 200.0}, {"requests": 100, "resident_mib": 201.7}],
-            "growth_after_first_tenth_mib": 1.5,
-        },
-        "crowd": {"clients": 64, "queue": 16, "statuses": {"503": 46, "200": 18}},
-        "sigterm": {"service": {"accepted": 54, "answered": 54, "lost": 0}},
-        "batch": [{"frames": 4, "times_as_fast": 0.826, "backend": "tiles", "size": "320x240"}],
-    }
-    text = service_table(record)
-    assert "| 640×480 | 50.0 ms | 60.0 / 90.0 ms | 1.20 / 1.13 | 17.3 |" in text
-    assert "64 clients against 16 places: 18 × 200, 46 × 503." in text
-    assert "54 accepted, 54 answered, 0 lost" in text
-    assert "100 requests of 2 sizes: 202 MiB, +1.5 MiB" in text
-    assert "12.3 frames/s, 100 ms behind, in Chromium 1" in text
-    assert "0.83 (tiles, 320x240)" in text

@@ -1,0 +1,132 @@
+"""How good mattes and composites are, beside other ways."""
+
+from __future__ import annotations
+
+from benchmarks.tables.markdown import Record, origin, table
+from shm_deploy.errors import ArtifactError
+
+SET_HEADINGS = {
+    "soft": "soft: SAD / MSE / gradient / connectivity",
+    "whole_body": "whole body: MAE / IoU / p10",
+    "upper_body": "upper body: MAE / IoU / p10",
+    "agreement": "agreement with the teachers: MAE / IoU / p10",
+    "empty": "nobody there: mean alpha",
+}
+
+
+PLAIN_NAMES = {
+    "ours": "ours",
+    "ours_int8": "ours, 8 bit",
+    "rvm_mobilenetv3": "RobustVideoMatting, MobileNetV3",
+    "selfie_general": "MediaPipe selfie",
+    "selfie_multiclass": "MediaPipe multiclass",
+    "u2net": "U²-Net",
+    "isnet_fp16": "IS-Net",
+}
+
+
+MODEL_NAMES = PLAIN_NAMES | {"ours": "**ours**", "ours_int8": '**ours**, `backend="int8"`'}
+
+
+WAY_NAMES = {
+    "image": "the image's own colours",
+    "fast": "`fast`, blur fusion",
+    "exact": "`exact`, pymatting (extra `[quality]`)",
+}
+
+
+TEMPORAL_NAMES = {
+    "none": "each frame for itself",
+    "low": '`latency="low"`',
+    "full": '`latency="full"`, one frame of lag',
+    "rvm": "RobustVideoMatting, recurrent",
+}
+
+
+def peers_table(record: Record) -> str:
+    """Quality of all models on all pictures of each set, then ours beside RVM's by source."""
+    rows = record["rows"]
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    if not {"ours", "rvm_mobilenetv3"} <= set(models):
+        raise ArtifactError(
+            f"peers.json has {', '.join(models)}; the table wants ours and rvm_mobilenetv3: run it again"
+        )
+    sets = list(dict.fromkeys(row["set"] for row in rows))
+    found = {(row["set"], row["source"], row["model"]): row for row in rows}
+    heading = ["model", *(SET_HEADINGS[name] for name in sets)]
+    counts = ["pictures", *(str(found[name, "all", models[0]]["num_pictures"]) for name in sets)]
+    quality = [
+        [MODEL_NAMES.get(model, model), *(_scores(found[name, "all", model]) for name in sets)] for model in models
+    ]
+    ours = [found[name, "all", "ours"] for name in sets]
+    quality.insert(1, ["ours / RVM", *(_ratios(row) for row in ours)])
+    by_source = [
+        [
+            SET_HEADINGS[row["set"]],
+            row["source"],
+            str(row["num_pictures"]),
+            _scores(row),
+            _scores(found[row["set"], row["source"], "rvm_mobilenetv3"]),
+            _ratios(row),
+        ]
+        for row in rows
+        if row["model"] == "ours" and row["source"] != "all"
+    ]
+    return "\n".join(
+        [
+            table(heading, [counts, *quality]),
+            "",
+            table(["set", "source", "pictures", "ours", "RVM", "ours / RVM"], by_source),
+            "",
+            f"{record['metrics']} Model {record['model_sha256'][:12]}. {origin(record)}",
+        ]
+    )
+
+
+def _scores(row: Record) -> str:
+    cells = [f"{value:.3f}" if name.startswith("iou") else f"{value:.1f}" for name, value in row["scores"].items()]
+    return " / ".join(cells)
+
+
+def _ratios(row: Record) -> str:
+    return " / ".join("–" if ratio is None else f"{ratio:.2f}" for ratio in row["ratio_to_rvm"].values())
+
+
+def ablation_table(record: Record) -> str:
+    """The paper's Tables 3 to 5, ours beside the paper's."""
+    budget = {name: value for name, value in record["budget"].items() if value is not None}
+    terms = ", ".join(f"{value:g} {name} for each stage" for name, value in budget.items())
+    return "\n\n".join(
+        [
+            *record["tables"].values(),
+            record["agreement"].replace("\n", "\n\n"),
+            f"{record['units']} `{record['variant']}`, {terms}; {record['num_pictures']} pictures. {origin(record)}",
+        ]
+    )
+
+
+def temporal_table(record: Record) -> str:
+    """Error and unsteadiness of each way, and what a still scene costs."""
+    names = {row["method"]: TEMPORAL_NAMES.get(row["method"], row["method"]) for row in record["rows"]}
+    rows = [
+        [names[row["method"]], f"{row['sad']:.2f}", f"{row['dtssd']:.2f}", f"{row['flicker']:.2f}"]
+        for row in record["rows"]
+    ]
+    still = record["still_scene"]
+    note = (
+        f"{len(record['clips'])} keyed clips over moving backgrounds, stills under noise. A still 720p scene costs "
+        f"{still['cpu_s_per_frame_steady']:.3f} CPU seconds a frame in place of "
+        f"{still['cpu_s_per_frame_each_frame']:.3f}. {origin(record)}"
+    )
+    return "\n".join([table(["", "SAD ×10⁻³", "dtSSD ×10⁻²", "flicker of a still ×10⁻³"], rows), "", note])
+
+
+def compositing_table(record: Record) -> str:
+    """Error and cost of estimated foreground colours."""
+    rows = [
+        [WAY_NAMES[row["way"]], f"{row['error']:.1f}", f"{row['halo']:.1%}", f"{row['ms']:.0f} ms" if row["ms"] else ""]
+        for row in record["rows"]
+    ]
+    heading = ["", "error of mixed pixels, of 255", "old background left", "CPU, 900×900"]
+    note = f"Given the true alpha, medians of {record['pictures']} keyed portraits. {origin(record)}"
+    return "\n".join([table(heading, rows), "", note])

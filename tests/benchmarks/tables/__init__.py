@@ -1,0 +1,3 @@
+"""Where the numbers of the tables under test come from."""
+
+ENVIRONMENT = {"commit": "0123456789", "dirty": False, "num_cpus": 2, "created": "2026-11-22T10:00:00+00:00"}

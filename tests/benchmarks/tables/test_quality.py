@@ -1,0 +1,60 @@
+"""Quality beside other ways."""
+
+from benchmarks.tables.quality import compositing_table, peers_table
+from tests.benchmarks.tables import ENVIRONMENT
+
+
+def test_peers_stand_beside_ours_and_by_source():
+    """Numbers of all pictures for each model, the ratio below ours, then a line per source."""
+
+    def row(source: str, model: str, iou: float, ratio: float) -> dict:
+        return {
+            "set": "whole_body",
+            "source": source,
+            "num_pictures": 7,
+            "model": model,
+            "scores": {"mae": 4.26, "iou": iou, "iou_p10": 0.9},
+            "ratio_to_rvm": {"mae": ratio, "iou": 1.0, "iou_p10": None},
+        }
+
+    rows = [
+        row("all", "ours", 0.95, 0.8),
+        row("all", "rvm_mobilenetv3", 0.93, 1.0),
+        row("ccp", "ours", 0.96, 0.7),
+        row("ccp", "rvm_mobilenetv3", 0.94, 1.0),
+    ]
+    text = peers_table(
+        {
+            "device": "a processor",
+            "environment": ENVIRONMENT,
+            "metrics": "How.",
+            "model_sha256": "ab" * 32,
+            "rows": rows,
+        }
+    )
+    lines = text.splitlines()
+    assert lines[0] == "| model | whole body: MAE / IoU / p10 |"
+    assert lines[2:6] == [
+        "| pictures | 7 |",
+        "| **ours** | 4.3 / 0.950 / 0.900 |",
+        "| ours / RVM | 0.80 / 1.00 / – |",
+        "| RobustVideoMatting, MobileNetV3 | 4.3 / 0.930 / 0.900 |",
+    ]
+    assert "| ccp | 7 | 4.3 / 0.960 / 0.900 | 4.3 / 0.940 / 0.900 | 0.70 / 1.00 / – |" in text
+    assert "How. Model abababababab. a processor, 2 CPUs, commit 0123456, 2026-11-22." in text
+
+
+def test_compositing_has_a_line_per_way():
+    """The image's own colours cost nothing; shares of the old background are percent."""
+    record = {
+        "device": "a processor",
+        "environment": ENVIRONMENT,
+        "pictures": 6,
+        "rows": [
+            {"way": "image", "error": 14.24, "halo": 0.311, "ms": 0.0},
+            {"way": "fast", "error": 4.19, "halo": 0.0491, "ms": 20.5},
+        ],
+    }
+    lines = compositing_table(record).splitlines()
+    assert lines[2] == "| the image's own colours | 14.2 | 31.1% |  |"
+    assert lines[3] == "| `fast`, blur fusion | 4.2 | 4.9% | 20 ms |"
