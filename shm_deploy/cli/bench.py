@@ -101,6 +101,8 @@ def _task(args: argparse.Namespace) -> BenchSpec:
     for file in (args.json, args.csv, args.plot):
         if file and not file.parent.is_dir():
             raise SpecError(f"no folder {file.parent} for {file.name}: make it first")
+        if file and file.is_dir():
+            raise SpecError(f"got the folder {file}; wanted the name of a file")
     return BenchSpec(
         models=(args.engine, *args.compare),
         reference=args.ckpt,

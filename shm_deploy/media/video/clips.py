@@ -151,7 +151,8 @@ def matte_clip_to_pngs(
         note = _note(matter, source, recipe, "png")
         if resume and part.is_dir():
             note.check(part)
-        elif part.is_dir():
+        elif part.exists():
+            check_folder(part, overwrite=True)
             shutil.rmtree(part)
         writer = PngWriter(part, clip.facts.rate)
         note.write(part)

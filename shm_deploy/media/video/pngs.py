@@ -17,7 +17,7 @@ from shm_deploy.media.images import encode_image
 from shm_deploy.media.metadata import Metadata
 
 LIST_NAME = "frames.ffconcat"  # ffmpeg -safe 0 -f concat -i frames/frames.ffconcat …
-_PNG_NAME = re.compile(r"\d{6,}\.png")
+_FRAME_NAME = re.compile(r"\d{6,}\.(png|part)")  # or one that was being written when a run was killed
 
 
 def png_name(number: int) -> str:
@@ -43,7 +43,7 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
     if not folder.is_dir():
         raise MediaError(f"{folder} is a file: name another folder")
     names = sorted(path.name for path in folder.iterdir())
-    others = [name for name in names if name != LIST_NAME and not _PNG_NAME.fullmatch(name)]
+    others = [name for name in names if name != LIST_NAME and not _FRAME_NAME.fullmatch(name)]
     if others:
         raise MediaError(f"{folder} is not empty and holds {others[0]}, which is no frame: name another folder")
     if names and not overwrite:

@@ -54,6 +54,16 @@ def test_a_model_off_parity_is_a_failed_check(run, brighter_graph):
     assert "mean |Δα| 2.00e-01 (at most 3.92e-04)" in err
 
 
+@pytest.mark.parametrize(("name", "message"), [(".", "got the folder"), ("no/out.json", "make it first")])
+def test_a_report_that_can_not_be_written_is_told_before_anything_is_measured(run, tmp_path, name, message):
+    """A folder in its place, or none around it."""
+    code, out, err = run("--json", tmp_path / name)
+    assert code == 1
+    assert message in err
+    assert out == ""
+    assert "mattes of" not in err
+
+
 def test_json_holds_the_whole_report(run, tmp_path, photos, red_graph):
     """Device at the top, what the clock covers, hashes, shapes, and the quality of both with --alphas."""
     assert run("--json", tmp_path / "out.json", "--alphas", photos / "alphas")[0] == 0

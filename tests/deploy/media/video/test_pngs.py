@@ -109,6 +109,20 @@ def test_folder_with_anything_else_is_never_replaced(overwrite: bool, tmp_path: 
     assert [path.name for path in source.parent.iterdir()] == ["source.mp4"]
 
 
+def test_unfinished_folder_is_replaced_and_another_of_its_name_is_not(tmp_path: Path, to_pngs: ToPngs) -> None:
+    """`frames.part/` of a killed run may hold a picture that is half there; anything else in it is somebody's own."""
+    source = zoo.write_clip(tmp_path / "source.mp4")
+    (tmp_path / "frames.part").mkdir()
+    (tmp_path / "frames.part" / "000000.part").write_text("half")
+    assert to_pngs(source, tmp_path / "frames").lost == ()
+    assert not (tmp_path / "frames.part").exists()
+    (tmp_path / "others.part").mkdir()
+    (tmp_path / "others.part" / "thesis.tex").write_text("mine")
+    with pytest.raises(MediaError, match=r"others\.part is not empty and holds thesis\.tex"):
+        to_pngs(source, tmp_path / "others")
+    assert (tmp_path / "others.part" / "thesis.tex").read_text() == "mine"
+
+
 def test_file_in_the_place_of_the_folder_is_refused(tmp_path: Path, to_pngs: ToPngs) -> None:
     """Before any work, with --overwrite too."""
     source = zoo.write_clip(tmp_path / "source.mp4")
