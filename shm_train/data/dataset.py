@@ -133,7 +133,8 @@ class ComposedDataset(Dataset[dict[str, Tensor]]):
         Returns:
             image, foreground, background: (3, H, W) uint8; alpha, sure: (1, H, W) float32 in 0..1; trimap, for T-Net,
             and mnet_trimap, of random width: (3, H, W) float32 one-hot; patches: (K, 3), top, left and side of M-Net's
-            patches; exact: whether alpha's soft edges are exact; number.
+            patches; exact: whether alpha's soft edges are exact; soft: whether alpha is a matte, not a hard mask, which
+            only L_t may learn from; number.
         """
         cv2.setNumThreads(0)
         config = self.config
@@ -157,6 +158,7 @@ class ComposedDataset(Dataset[dict[str, Tensor]]):
             "mnet_trimap": torch.from_numpy(random_trimap(example.alpha, radii, self._generator(number, 3))),
             "patches": torch.tensor(patches),
             "exact": torch.tensor(drawn.exact),
+            "soft": torch.tensor(drawn.pool != "mask"),
             "number": torch.tensor(number),
         }
 

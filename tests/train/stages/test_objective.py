@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from shm_train.data.dataset import ComposedDataset, first_examples
+from shm_train.data.dataset import ComposedDataset, MixConfig, first_examples
 from shm_train.networks import SemanticHumanMatting
-from shm_train.stages.config import LossConfig
-from shm_train.stages.objective import cut_patches, end_to_end_losses
+from shm_train.stages.config import LossConfig, MNetLossConfig
+from shm_train.stages.objective import cut_patches, end_to_end_losses, mnet_losses
 from tests.train.conftest import TINY_DATA, TINY_NETWORK
 
 
@@ -61,6 +61,22 @@ def test_the_live_weights_change_over_the_run(terms):
         found = terms(progress, LossConfig())
         expected = found["prediction"] + weight * found["trimap"] + found["known_region"]
         assert found["total"] == pytest.approx(expected)
+
+
+def test_hard_masks_are_learned_by_the_trimap_loss_alone(pack):
+    """L_p and what M-Net alone minimises are 0 for them; L_t is not, and gives M-Net no gradient."""
+    torch.manual_seed(0)
+    network = SemanticHumanMatting(TINY_NETWORK).train()
+    masks = replace(TINY_DATA, mix=MixConfig(cutout=0, photo=0, recomposed=0, mask=1, nobody=0))
+    batch = next(iter(first_examples(ComposedDataset(pack, masks, held_out=False), 2)))
+    found = end_to_end_losses(network, batch, 48, LossConfig(), 0)
+    assert found["prediction"].item() == 0
+    assert found["trimap"].item() > 0
+    found["total"].backward()
+    assert not network.mnet.prediction.weight.grad.any()
+    assert network.tnet.logits.weight.grad.any()
+    network.tnet.eval()
+    assert mnet_losses(network, batch, 48, "tnet", MNetLossConfig())["total"].item() == 0
 
 
 def test_patches_of_several_sizes_train_together(pack):
