@@ -40,8 +40,10 @@ def hard_and_random(judged: Sequence[Judged], num_each: int) -> list[Judged]:
     return chosen
 
 
-def write_sheet(path: Path, judged: Sequence[Judged], own: Model, reference: Model | None) -> None:
-    """Write the sheet in two columns; a case is a row: picture, truth, ours, the reference if any, ours on green.
+def write_sheet(
+    path: Path, judged: Sequence[Judged], own: Model, reference: Model | None, num_columns: int = 2
+) -> None:
+    """Write the sheet in columns; a case is a row: picture, truth, ours, the reference if any, ours on green.
 
     Raises:
         MediaError: the file can't be written.
@@ -55,7 +57,7 @@ def write_sheet(path: Path, judged: Sequence[Judged], own: Model, reference: Mod
             cells.append(grey(reference(scene.image)))
         cells.append(_on_green(scene.image, alpha))
         rows.append(strip(cells, ROW_HEIGHT, [f"{one.case.set_name} {one.error:.1f}  {one.case.key}"]))
-    write_rows(path, rows)
+    write_rows(path, rows, num_columns)
 
 
 def _on_green(image: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """How good our mattes are beside other models': `python -m benchmarks.peers --pack DIR --peers DIR`.
 
-All on the same held-out pictures of a pack, in one run. Writes benchmarks/results/peers.json. With --sheet also a
-contact sheet of the worst and of random pictures, for the eye: most pictures must not be published.
+All on the same held-out pictures of a pack, in one run, and how fast they are. Writes benchmarks/results/peers.json.
+With --sheet also a contact sheet of the worst and of random pictures, for the eye: most must not be published.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from benchmarks.peer_models import Model, load_peers, ours, weights_of
 from benchmarks.peer_scores import Scores, mean_error, ratios, score, summary
 from benchmarks.peer_sets import SETS, held_out_cases
 from benchmarks.peer_sheet import Judged, hard_and_random, write_sheet
+from benchmarks.peer_speed import CLOCK, speed_rows
 from benchmarks.results_file import RESULTS, environment_of, write_result
 from shm_deploy import spec
 from shm_deploy.artifacts import find_model
@@ -29,7 +30,7 @@ from shm_train.evaluation.cases import Case
 OURS = "ours"
 OURS_INT8 = "ours_int8"
 REFERENCE = "rvm_mobilenetv3"
-DEFAULT_NAMES = (REFERENCE, "selfie_general", "selfie_multiclass")
+DEFAULT_NAMES = (REFERENCE, "u2net", "isnet_fp16", "selfie_general", "selfie_multiclass")
 THREADS = 2
 ALL = "all"
 
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--names", nargs="+", default=DEFAULT_NAMES, help=f"of MODELS ({' '.join(DEFAULT_NAMES)})")
     parser.add_argument("--model", type=Path, help="ours: .onnx or .pt (the packaged one)")
     parser.add_argument("--limit", type=int, metavar="N", help="pictures of each set, for a quick look (all)")
+    parser.add_argument("--speed-runs", type=int, default=9, help="timed pictures of each model at each size (9)")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="write a contact sheet")
     parser.add_argument("--sheet-rows", type=int, default=4, metavar="N", help="worst and random ones of each set (4)")
     parser.add_argument("--out", type=Path, default=RESULTS / "peers.json")
@@ -66,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 for name, backend in backends.items()
             }
             models = {name: ours(matter) for name, matter in matters.items()} | load_peers(args.peers, args.names)
+            speed = speed_rows(models, args.speed_runs)
             rows, judged = compare(cases, models)
             if args.sheet is not None:
                 chosen = hard_and_random(judged, args.sheet_rows)
@@ -81,6 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "pack_index_sha256": pack.digest,
         "limit": args.limit,
         "rows": rows,
+        "clock": CLOCK,
+        "speed": speed,
     }
     write_result(args.out, environment, found)
     return 0

@@ -8,7 +8,7 @@ from benchmarks.tables.markdown import Record
 from benchmarks.tables.parity import parity_table
 from benchmarks.tables.quality import ablation_table, compositing_table, peers_table, temporal_table
 from benchmarks.tables.serving import catalogue_table, service_table
-from benchmarks.tables.speed import cold_start_table, gpu_table, loader_table, speed_table, video_table
+from benchmarks.tables.speed import cold_start_table, gpu_table, loader_table, soak_table, speed_table, video_table
 
 TABLES: dict[str, Callable[[Record], str]] = {
     "ablation": ablation_table,
@@ -20,6 +20,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "parity": parity_table,
     "peers": peers_table,
     "service": service_table,
+    "soak": soak_table,
     "speed": speed_table,
     "temporal": temporal_table,
     "video": video_table,

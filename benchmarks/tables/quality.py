@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from benchmarks.tables.markdown import Record, origin, table
 from shm_deploy.errors import ArtifactError
 
@@ -78,9 +80,19 @@ def peers_table(record: Record) -> str:
             "",
             table(["set", "source", "pictures", "ours", "RVM", "ours / RVM"], by_source),
             "",
-            f"{record['metrics']} Model {record['model_sha256'][:12]}. {origin(record)}",
+            _peer_speed(record["speed"]),
+            "",
+            f"{record['metrics']} Time: {record['clock']} Model {record['model_sha256'][:12]}. {origin(record)}",
         ]
     )
+
+
+def _peer_speed(rows: Sequence[Record]) -> str:
+    sizes = list(dict.fromkeys((row["width"], row["height"]) for row in rows))
+    ms = {(row["width"], row["height"], row["model"]): row["ms"] for row in rows}
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    taken = [[MODEL_NAMES.get(model, model), *(f"{ms[*size, model]:.1f} ms" for size in sizes)] for model in models]
+    return table(["a picture, end to end", *(f"{width}×{height}" for width, height in sizes)], taken)
 
 
 def _scores(row: Record) -> str:

@@ -1,4 +1,4 @@
-"""How fast things are."""
+"""How fast things are, and how much memory they hold."""
 
 from __future__ import annotations
 
@@ -106,3 +106,16 @@ def video_table(record: Record) -> str:
         f"slowest stage, or all CPU time on all cores where that is more. {origin(record)}"
     )
     return "\n".join([table(heading, rows), "", note])
+
+
+def soak_table(record: Record) -> str:
+    """What is resident along a long live run."""
+    samples = record["resident_mib"]
+    rows = [[f"{number}", f"{mib:.0f} MiB"] for number, mib in samples[:: max(1, len(samples) // 5)]]
+    note = (
+        f"{record['num_frames']} frames of {record['width']}×{record['height']} through `shm-live`, blurred ground, "
+        f"H.264 out, in {record['seconds']:.0f} s: {record['growth_mib']:+.1f} MiB from after the warm-up to the end "
+        f"(at most {record['growth_limit_mib']:.0f} are wanted). The network is a small one: "
+        f"all the rest works the more often. {origin(record)}"
+    )
+    return "\n".join([table(["frames", "resident"], rows), "", note])

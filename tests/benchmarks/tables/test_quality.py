@@ -30,6 +30,12 @@ def test_peers_stand_beside_ours_and_by_source():
             "metrics": "How.",
             "model_sha256": "ab" * 32,
             "rows": rows,
+            "clock": "So.",
+            "speed": [
+                {"width": width, "height": 720, "model": model, "ms": ms}
+                for width in (720, 1280)
+                for model, ms in (("ours", 40.04), ("rvm_mobilenetv3", 120.0))
+            ],
         }
     )
     lines = text.splitlines()
@@ -41,7 +47,9 @@ def test_peers_stand_beside_ours_and_by_source():
         "| RobustVideoMatting, MobileNetV3 | 4.3 / 0.930 / 0.900 |",
     ]
     assert "| ccp | 7 | 4.3 / 0.960 / 0.900 | 4.3 / 0.940 / 0.900 | 0.70 / 1.00 / – |" in text
-    assert "How. Model abababababab. a processor, 2 CPUs, commit 0123456, 2026-11-22." in text
+    assert "| a picture, end to end | 720×720 | 1280×720 |" in text
+    assert "| **ours** | 40.0 ms | 40.0 ms |" in text
+    assert "How. Time: So. Model abababababab. a processor, 2 CPUs, commit 0123456, 2026-11-22." in text
 
 
 def test_compositing_has_a_line_per_way():

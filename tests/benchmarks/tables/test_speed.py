@@ -1,6 +1,6 @@
-"""Clips from file to file."""
+"""Clips from file to file, and memory along a long run."""
 
-from benchmarks.tables.speed import video_table
+from benchmarks.tables.speed import soak_table, video_table
 from tests.benchmarks.tables import ENVIRONMENT
 
 
@@ -11,3 +11,22 @@ def test_video_table_has_the_stages_beside_the_whole():
     lines = video_table({"device": "a processor", "environment": ENVIRONMENT, "rows": [row]}).splitlines()
     assert lines[0] == "| clip | frames/s | times its bound | decode | network |"
     assert lines[2] == "| 1280×720 | 15.8 | 1.08 | 7 ms | 33 ms |"
+
+
+def test_soak_table_has_the_memory_along_the_run():
+    """A fifth of the samples at a time, and the growth beside its limit."""
+    record = {
+        "device": "a processor",
+        "environment": ENVIRONMENT,
+        "num_frames": 1000,
+        "width": 64,
+        "height": 48,
+        "seconds": 12.3,
+        "growth_mib": 0.04,
+        "growth_limit_mib": 8,
+        "resident_mib": [[100 * index, 200.0 + index] for index in range(10)],
+    }
+    text = soak_table(record)
+    assert text.splitlines()[2:7] == [f"| {200 * index} | {200 + 2 * index} MiB |" for index in range(5)]
+    assert "1000 frames of 64×48 through `shm-live`" in text
+    assert "+0.0 MiB from after the warm-up to the end (at most 8 are wanted)" in text
