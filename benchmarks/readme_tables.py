@@ -21,6 +21,7 @@ DOCUMENTS = (
     PROJECT / "README.md",
     PROJECT / "docs" / "model-card.md",
     PROJECT / "docs" / "catalogue.md",
+    PROJECT / "docs" / "embedding.md",
     PROJECT / "docs" / "live.md",
     PROJECT / "docs" / "service.md",
     PROJECT / "docs" / "training.md",

@@ -8,7 +8,15 @@ from benchmarks.tables.markdown import Record
 from benchmarks.tables.parity import parity_table
 from benchmarks.tables.quality import ablation_table, compositing_table, peers_table, temporal_table
 from benchmarks.tables.serving import catalogue_table, service_table
-from benchmarks.tables.speed import cold_start_table, gpu_table, loader_table, soak_table, speed_table, video_table
+from benchmarks.tables.speed import (
+    cold_start_table,
+    gpu_table,
+    loader_table,
+    soak_table,
+    speed_table,
+    tiles_table,
+    video_table,
+)
 
 TABLES: dict[str, Callable[[Record], str]] = {
     "ablation": ablation_table,
@@ -23,5 +31,6 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "soak": soak_table,
     "speed": speed_table,
     "temporal": temporal_table,
+    "tiles": tiles_table,
     "video": video_table,
 }

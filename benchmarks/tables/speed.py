@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from statistics import mean, median
+
 from benchmarks.tables.markdown import Record, origin, table
+
+UNKNOWN_SHARES = (0.0, 0.05, 0.1, 0.2, 0.4, 1.0)  # of a frame, between the lines of the table of tiles
 
 
 def speed_table(record: Record) -> str:
@@ -119,3 +124,27 @@ def soak_table(record: Record) -> str:
         f"all the rest works the more often. {origin(record)}"
     )
     return "\n".join([table(["frames", "resident"], rows), "", note])
+
+
+def tiles_table(record: Record) -> str:
+    """What M-Net on tiles costs beside one run on the whole frame, by the share of unknown pixels."""
+    rows = []
+    for low, high in pairwise(UNKNOWN_SHARES):
+        of_share = [row for row in record["rows"] if low <= row["unknown"] < high]
+        if not of_share:
+            continue
+        tiles, whole = (median(row[name] for row in of_share) for name in ("tiles_cpu_ms", "whole_cpu_ms"))
+        cells = [
+            f"{tiles:.0f} ms",
+            f"{whole:.0f} ms",
+            f"{tiles / whole:.2f}",
+            f"{mean(r['sad'] for r in of_share):.4f}",
+        ]
+        rows.append([f"{low:.0%} to {high:.0%}", str(len(of_share)), *cells])
+    heading = ["unknown", "photographs", "tiles, CPU", "in one piece, CPU", "ratio", "mean SAD between them ×10⁻³"]
+    note = (
+        f"{len(record['rows'])} photographs at {record['width']}×{record['height']}, medians of each line; the largest "
+        f"SAD between the two mattes of a photograph is {max(row['sad'] for row in record['rows']):.4f}×10⁻³. "
+        f"{origin(record)}"
+    )
+    return "\n".join([table(heading, rows), "", note])

@@ -1,6 +1,6 @@
 """Clips from file to file, and memory along a long run."""
 
-from benchmarks.tables.speed import soak_table, video_table
+from benchmarks.tables.speed import soak_table, tiles_table, video_table
 from tests.benchmarks.tables import ENVIRONMENT
 
 
@@ -30,3 +30,24 @@ def test_soak_table_has_the_memory_along_the_run():
     assert text.splitlines()[2:7] == [f"| {200 * index} | {200 + 2 * index} MiB |" for index in range(5)]
     assert "1000 frames of 64×48 through `shm-live`" in text
     assert "+0.0 MiB from after the warm-up to the end (at most 8 are wanted)" in text
+
+
+def test_tiles_table_has_a_line_per_share_of_unknown_pixels():
+    """Two photographs of one share are one line; shares that none has are left out."""
+
+    def row(unknown: float, tiles: float, sad: float) -> dict:
+        return {"unknown": unknown, "tiles_cpu_ms": tiles, "whole_cpu_ms": 100.0, "sad": sad}
+
+    record = {
+        "device": "a processor",
+        "environment": ENVIRONMENT,
+        "width": 1280,
+        "height": 720,
+        "rows": [row(0.01, 40.0, 0.01), row(0.015, 60.0, 0.03), row(0.3, 110.0, 0.0)],
+    }
+    lines = tiles_table(record).splitlines()
+    assert lines[2:4] == [
+        "| 0% to 5% | 2 | 50 ms | 100 ms | 0.50 | 0.0200 |",
+        "| 20% to 40% | 1 | 110 ms | 100 ms | 1.10 | 0.0000 |",
+    ]
+    assert "is 0.0300×10⁻³" in lines[-1]
