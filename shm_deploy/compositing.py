@@ -21,6 +21,7 @@ FINE_REACH = FINE_BLUR // 2  # [px]
 # Edges are worked on in strips of so many rows; gaps between them that are wider than so many columns are left out.
 STRIP = 64
 GAP = 64
+WIDEST = 8192  # columns of a box; OpenCV's remap takes less than 32767
 
 Box = tuple[slice, slice]  # rows and columns [px]
 
@@ -121,7 +122,7 @@ def _boxes(wanted: NDArray[np.uint8]) -> list[Box]:
     for top in range(0, wanted.shape[0], STRIP):
         rows = slice(top, min(top + STRIP, wanted.shape[0]))
         columns = np.flatnonzero(wanted[rows].max(axis=0))
-        breaks = np.flatnonzero(np.diff(columns) > GAP) + 1
+        breaks = np.flatnonzero((np.diff(columns) > GAP) | (np.diff(columns // WIDEST) > 0)) + 1
         boxes += [(rows, slice(int(run[0]), int(run[-1]) + 1)) for run in np.split(columns, breaks) if len(run)]
     return boxes
 

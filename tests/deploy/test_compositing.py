@@ -44,6 +44,12 @@ def test_known_foregrounds_stay() -> None:
     assert not estimate_foreground(image, np.zeros((40, 50), np.uint8)).any()
 
 
+def test_panorama_is_estimated_as_its_parts_are() -> None:
+    """33,000 px of edge in one row, more than OpenCV remaps at once; one colour everywhere stays what it is."""
+    alpha = np.full((20, 33_000), 128, np.uint8)
+    np.testing.assert_array_equal(estimate_foreground(filled(alpha, RED), alpha), filled(alpha, RED))
+
+
 def test_cut_out_is_colours_and_alpha() -> None:
     """Four channels, the last one alpha."""
     alpha = soft_disc(64, 64)
