@@ -3,6 +3,7 @@
 import json
 
 import cv2
+import pytest
 
 from benchmarks.peer_plot import PANELS, main, points
 
@@ -29,6 +30,7 @@ def test_a_point_is_time_and_error_of_all_pictures():
     assert found["upper_body"][0] == ("ours", 720.0, 4.0)
 
 
+@pytest.mark.slow
 def test_the_plot_is_a_picture(tmp_path):
     """Also where an error is 0, which a logarithmic axis can't show."""
     (tmp_path / "peers.json").write_text(json.dumps(RECORD))
