@@ -49,7 +49,7 @@ def end_to_end_losses(
     """The terms of the loss and their weighted sum `total` (Eq. 6).
 
     T-Net sees the whole canvas and `L_t` counts there; M-Net sees patches of each, and of T-Net's softmax, and
-    `L_p` counts there, but for hard masks.
+    `L_p` counts there. Hard masks count for `L_t` alone.
 
     Args:
         network: in training mode.
@@ -65,13 +65,11 @@ def end_to_end_losses(
     trimap_patch = cut_patches(resize(trimap, image.shape[-2:]), places, patch_size)
     alpha_raw = network.mnet(cut_patches(image, places, patch_size), trimap_patch)
     alpha = network.fusion(trimap_patch, alpha_raw)
-    truth, foreground, background = (
-        cut_patches(batch[name].float(), places, patch_size) for name in ("alpha", "foreground", "background")
-    )
-    sure = cut_patches(_sure_of_soft(batch), places, patch_size)
-    prediction = prediction_loss(alpha, truth, foreground, background, sure, config.gamma)
+    sure = _sure_of_soft(batch)
+    truth, foreground, background, sure_patch = _patches_of_truth(batch, sure, patch_size)
+    prediction = prediction_loss(alpha, truth, foreground, background, sure_patch, config.gamma)
     cross_entropy = trimap_loss(logits, batch["trimap"], batch["sure"])
-    known = known_region_loss(trimap, batch["alpha"], batch["sure"])
+    known = known_region_loss(trimap, batch["alpha"], sure)
     trimap_weight = config.trimap + (config.trimap_end - config.trimap) * progress
     total = prediction + trimap_weight * cross_entropy + config.known_region * known
     return {"total": total, "prediction": prediction, "trimap": cross_entropy, "known_region": known}
@@ -109,12 +107,9 @@ def mnet_losses(
     alpha_raw = network.mnet(cut_patches(image, places, patch_size), trimap_patch)
     alone = trimaps == "true" and network.config.method != "dim"
     alpha = alpha_raw if alone else network.fusion(trimap_patch, alpha_raw)
-    truth, foreground, background = (
-        cut_patches(batch[name].float(), places, patch_size) for name in ("alpha", "foreground", "background")
-    )
-    sure = cut_patches(_sure_of_soft(batch), places, patch_size)
-    unknown = sure * cut_patches(batch["trimap"][:, spec.UNKNOWN, None], places, patch_size)
-    prediction = prediction_loss(alpha, truth, foreground, background, sure, config.gamma)
+    truth, foreground, background, sure_patch = _patches_of_truth(batch, _sure_of_soft(batch), patch_size)
+    unknown = sure_patch * cut_patches(batch["trimap"][:, spec.UNKNOWN, None], places, patch_size)
+    prediction = prediction_loss(alpha, truth, foreground, background, sure_patch, config.gamma)
     raw = prediction_loss(alpha_raw, truth, foreground, background, unknown, config.gamma)
     gradient = gradient_loss(alpha, truth, unknown)
     total = prediction + config.raw * raw + config.gradient * gradient
@@ -122,8 +117,14 @@ def mnet_losses(
 
 
 def _sure_of_soft(batch: dict[str, Tensor]) -> Tensor:
-    """Where `L_p` counts, (N, 1, H, W): nowhere in a picture whose truth is a hard mask."""
+    """Where alpha counts, (N, 1, H, W): nowhere in a picture whose truth is a hard mask, which is for `L_t` alone."""
     return batch["sure"].float() * batch["soft"].view(-1, 1, 1, 1)
+
+
+def _patches_of_truth(batch: dict[str, Tensor], sure: Tensor, patch_size: int) -> tuple[Tensor, ...]:
+    """M-Net's patches of alpha, foreground, background and `sure`."""
+    whole = (batch["alpha"], batch["foreground"], batch["background"], sure)
+    return tuple(cut_patches(plane.float(), batch["patches"].tolist(), patch_size) for plane in whole)
 
 
 def cut_patches(x: Tensor, places: list[list[list[int]]], size: int) -> Tensor:

@@ -64,13 +64,13 @@ def test_the_live_weights_change_over_the_run(terms):
 
 
 def test_hard_masks_are_learned_by_the_trimap_loss_alone(pack):
-    """L_p and what M-Net alone minimises are 0 for them; L_t is not, and gives M-Net no gradient."""
+    """L_p, its term for known regions and what M-Net alone minimises are 0; L_t is not, and gives M-Net no gradient."""
     torch.manual_seed(0)
     network = SemanticHumanMatting(TINY_NETWORK).train()
     masks = replace(TINY_DATA, mix=MixConfig(cutout=0, photo=0, recomposed=0, mask=1, nobody=0))
     batch = next(iter(first_examples(ComposedDataset(pack, masks, held_out=False), 2)))
     found = end_to_end_losses(network, batch, 48, LossConfig(), 0)
-    assert found["prediction"].item() == 0
+    assert found["prediction"].item() == found["known_region"].item() == 0
     assert found["trimap"].item() > 0
     found["total"].backward()
     assert not network.mnet.prediction.weight.grad.any()
