@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 from benchmarks.ablation_arms import Row
-from shm_deploy.errors import BackendUnavailable
+from shm_deploy.bench.plots import new_figure
 from shm_deploy.metrics import Quality
 from shm_train.evaluation.report import COLUMNS, markdown, quality_cells
 
@@ -60,15 +60,7 @@ def draw_curves(path: Path, curves: Mapping[str, Curve]) -> None:
     Raises:
         BackendUnavailable: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise BackendUnavailable(
-            "drawing curves needs matplotlib; pip install 'semantic-human-matting[dev]'"
-        ) from error
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(8, 4.5)
     axes = figure.add_subplot()
     for name, points in curves.items():
         if name != "tnet":

@@ -18,7 +18,7 @@ from benchmarks.peer_models import load_peers, ours
 from benchmarks.peer_scores import mean_error
 from benchmarks.peer_sheet import Judged, write_sheet
 from benchmarks.peers import REFERENCE, THREADS
-from benchmarks.readme_tables import PROJECT
+from benchmarks.results_file import PROJECT
 from shm_deploy.bench.pictures import Picture, shipped_pictures
 from shm_deploy.errors import MatteError
 from shm_deploy.matter import Matter

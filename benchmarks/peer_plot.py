@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.readme_tables import PROJECT
-from benchmarks.results_file import RESULTS, read_result
+from benchmarks.results_file import PROJECT, RESULTS, read_result
 from benchmarks.tables.quality import PLAIN_NAMES
-from shm_deploy.errors import ArtifactError, BackendUnavailable, MatteError
+from shm_deploy.bench.plots import new_figure
+from shm_deploy.errors import ArtifactError, MatteError
 
 # Set, its error, and what that is called.
 PANELS = (
@@ -59,13 +59,7 @@ def draw(path: Path, found: Mapping[str, Sequence[tuple[str, float, float]]]) ->
     Raises:
         BackendUnavailable: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise BackendUnavailable("drawing needs matplotlib; pip install 'semantic-human-matting[dev]'") from error
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 8)
     for axes, (name, _, title) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
         for model, ms, error in found[name]:
             axes.scatter(ms, error, color="tab:red" if model.startswith(OURS) else "tab:blue")

@@ -12,11 +12,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.results_file import RESULTS, read_result
+from benchmarks.results_file import PROJECT, RESULTS, read_result
 from benchmarks.tables import TABLES
 from shm_deploy.errors import ArtifactError, CheckFailed, MatteError
 
-PROJECT = Path(__file__).parents[1]
 DOCUMENTS = (
     PROJECT / "README.md",
     PROJECT / "docs" / "model-card.md",

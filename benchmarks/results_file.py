@@ -11,7 +11,8 @@ from typing import Any
 
 from shm_deploy.bench.environment import Environment, record_environment
 
-RESULTS = Path(__file__).parent / "results"
+PROJECT = Path(__file__).parents[1]
+RESULTS = PROJECT / "benchmarks" / "results"
 SCHEMA_VERSION = 1
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from shm_deploy.bench.environment import Environment
 from shm_deploy.bench.latency import Latency
 from shm_deploy.bench.parity import Parity
-from shm_deploy.errors import BackendUnavailable
+from shm_deploy.bench.plots import new_figure
 
 SCHEMA_VERSION = 1
 STAGES = ("preprocess", "network", "postprocess", "total")
@@ -87,11 +87,7 @@ def write_plot(path: Path, report: Report) -> None:
     Raises:
         BackendUnavailable: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise BackendUnavailable("--plot needs matplotlib, which is not installed: pip install matplotlib") from error
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = new_figure(7, 4.5)
     axes = figure.add_subplot()
     for result in report.results:
         rows = sorted(result.latency, key=lambda row: row.megapixels)
