@@ -17,4 +17,4 @@ def test_each_photograph_is_matted_both_ways(tmp_path):
     rows = json.loads(out.read_text())["rows"]
     assert len(rows) == 2
     assert 0 < rows[0]["unknown"] <= rows[1]["unknown"] < 1
-    assert all(row["sad"] <= 0.05 and row["tiles_cpu_ms"] > 0 for row in rows)
+    assert all(row["sad"] <= 0.05 for row in rows)
