@@ -163,7 +163,7 @@ def _fine_colours(
     foreground = _weighted_blur(weight * _closer(pixels, foreground, background, weight), weight, FINE_BLUR)
     background = _weighted_blur((1 - weight) * background, 1 - weight, FINE_BLUR)
     found = np.rint(_closer(pixels, foreground, background, weight)).astype(np.uint8)
-    return found[rows.start - top :, columns.start - left :][: rows.stop - rows.start, : columns.stop - columns.start]
+    return found[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
 
 
 def _enlarged(small: NDArray[np.float32], size: tuple[int, ...], patch: Box) -> NDArray[np.float32]:
@@ -171,7 +171,7 @@ def _enlarged(small: NDArray[np.float32], size: tuple[int, ...], patch: Box) -> 
     import cv2
 
     positions = []
-    for length, full, part in zip(small.shape, size, patch, strict=False):
+    for length, full, part in zip(small.shape[:2], size, patch, strict=True):
         centres = np.arange(part.start, min(part.stop, full), dtype=np.float32) + np.float32(0.5)
         positions.append(centres * np.float32(length / full) - np.float32(0.5))
     y, x = np.meshgrid(*positions, indexing="ij")
