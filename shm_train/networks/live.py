@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from shm_deploy import geometry
 from shm_train.networks.config import LiveConfig
+from shm_train.networks.guided import GuidedFilter
 from shm_train.networks.ops import ConvNormAct, PyramidPooling, normalise, pad_to_multiple, resize, statistics
 
 BN_EPSILON = 1e-3  # of the ImageNet weights, which come from TensorFlow
@@ -162,13 +163,14 @@ class PixelStem(nn.Conv2d):
 class LiveMNet(nn.Module):
     """Image and trimap to raw alpha: a U-Net whose largest feature map has a quarter of the frame's sides.
 
-    Each of its places sees a square of pixels and predicts one. Strided convolutions take squares, too: a third of the
-    cost of overlapping ones. Widths are multiples of 16 and skips are added, not concatenated: ONNX Runtime then keeps
-    one blocked layout.
+    Each of its places sees a square of pixels and predicts their mean alpha and how sure that is; a guided filter draws
+    the pixels. Strided convolutions take squares, too: a third of the cost of overlapping ones. Widths are multiples of
+    16 and skips are added, not concatenated: ONNX Runtime then keeps one blocked layout.
     """
 
     STRIDE = 16
     SQUARE = 4  # [px]
+    LEAST_WEIGHT = 1e-3  # of a place that M-Net is not sure of, beside one it is
 
     def __init__(self, config: LiveConfig) -> None:
         super().__init__()
@@ -185,7 +187,8 @@ class LiveMNet(nn.Module):
         self.ascend4 = ConvNormAct(eighth, quarter, kernel=1)
         self.decode8 = ConvNormAct(eighth, eighth)
         self.decode4 = ConvNormAct(quarter, quarter)
-        self.prediction = nn.Conv2d(quarter, self.SQUARE**2, 1)
+        self.prediction = nn.Conv2d(quarter, 2, 1)  # mean alpha, and the logit of its weight
+        self.guided = GuidedFilter()
 
     def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
         """Image (N, 3, H, W) RGB 0..255, softmax trimap (N, 3, h, w) of any size -> raw alpha (N, 1, H, W) float32.
@@ -196,13 +199,15 @@ class LiveMNet(nn.Module):
         dtype = self.prediction.weight.dtype
         trimap = resize(trimap, ((height + 3) // 4, (width + 3) // 4)).to(dtype)
         trimap = pad_to_multiple(trimap, self.STRIDE // self.SQUARE)
-        image = pad_to_multiple(image.to(dtype), self.STRIDE)
-        x4 = F.relu(self.image_stem(image) + self.trimap_stem(trimap))  # (N, quarter, H/4, W/4)
+        image = pad_to_multiple(image, self.STRIDE)
+        x4 = F.relu(self.image_stem(image.to(dtype)) + self.trimap_stem(trimap))  # (N, quarter, H/4, W/4)
         x8 = self.encode8(x4)
         x = self.encode16(x8)
         x = self.decode8(_double(self.ascend8(x)) + x8)
         x = self.decode4(_double(self.ascend4(x)) + x4)
-        alpha = F.pixel_shuffle(self.prediction(x), self.SQUARE)[..., :height, :width].float()
+        coarse, logit = self.prediction(x).float().split(1, dim=1)
+        weight = torch.sigmoid(logit) + self.LEAST_WEIGHT
+        alpha = self.guided(image, coarse, weight)[..., :height, :width]
         return alpha if self.training else alpha.clamp(0, 1)
 
 

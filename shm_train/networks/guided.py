@@ -1,0 +1,94 @@
+"""Alpha at the frame's size from alpha at a quarter of its sides: colour says where within the squares edges lie."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from shm_train.networks.ops import resize
+
+
+class GuidedFilter(nn.Module):
+    """In each window, the linear function of colour that fits a coarse alpha best, read at every pixel's own colour.
+
+    Of the pixels i around each place it minimises  sum_i w_i (a . I_i + b - p_i)^2 + epsilon |a|^2 sum_i w_i, with
+    colours I in 0..1, coarse alpha p and weights w: where a person's and the ground's colours differ, alpha gets their
+    finest edges, hair too, although p has none. Always float32: differences of products leave half precision nothing.
+
+    Source: He et al. 2010, Guided Image Filtering, Eq. 19; weighted, and applied at a larger size than it is solved at,
+    as in He & Sun 2015, Fast Guided Filter.
+    """
+
+    RADIUS = 2  # of the windows [places of the coarse alpha]
+    EPSILON = 3e-5  # [squared colour difference]
+
+    def forward(self, image: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
+        """Image (N, 3, sH, sW) RGB 0..255, alpha and positive weight (N, 1, H, W) -> alpha (N, 1, sH, sW) float32.
+
+        It is not clamped.
+        """
+        image = image.float() / 255
+        square = image.shape[-1] // alpha.shape[-1]
+        slopes, offset = self._fit(F.avg_pool2d(image, square), alpha.float(), weight.float())
+        slopes, offset = resize(slopes, image.shape[-2:]), resize(offset, image.shape[-2:])
+        red, green, blue = (slopes * image).split(1, dim=1)
+        return red + green + blue + offset
+
+    def _fit(self, colour: Tensor, alpha: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Colour (N, 3, H, W), alpha, weight (N, 1, H, W) -> slopes (N, 3, H, W), offset (N, 1, H, W)."""
+        red, green, blue = colour.split(1, dim=1)
+        products = torch.cat([red * colour, green * colour[:, 1:], blue * blue, alpha * colour], dim=1)
+        sums = self._sums(torch.cat([weight, weight * torch.cat([alpha, colour, products], dim=1)], dim=1))
+        means = sums[:, 1:] / sums[:, :1]
+        mean_alpha, mean_colour = means[:, :1], means[:, 1:4]
+        mean_red, mean_green, mean_blue = mean_colour.split(1, dim=1)
+        rr, rg, rb, gg, gb, bb, ra, ga, ba = (
+            means[:, 4:]
+            - torch.cat(
+                [mean_red * mean_colour, mean_green * mean_colour[:, 1:], mean_blue**2, mean_alpha * mean_colour], 1
+            )
+        ).split(1, dim=1)
+        covariance = Symmetric(rr + self.EPSILON, rg, rb, gg + self.EPSILON, gb, bb + self.EPSILON)
+        slopes = torch.cat(solve(covariance, (ra, ga, ba), least=self.EPSILON), dim=1)
+        return slopes, mean_alpha - (slopes * mean_colour).sum(dim=1, keepdim=True)
+
+    def _sums(self, x: Tensor) -> Tensor:
+        """Means over windows, in which what lies beyond the border counts as zero: its weight, too."""
+        side = 2 * self.RADIUS + 1
+        rows = F.avg_pool2d(x, (side, 1), 1, (self.RADIUS, 0))
+        return F.avg_pool2d(rows, (1, side), 1, (0, self.RADIUS))
+
+
+class Symmetric(NamedTuple):
+    """The upper half of a symmetric 3x3 matrix, each entry a tensor of one shape."""
+
+    m00: Tensor
+    m01: Tensor
+    m02: Tensor
+    m11: Tensor
+    m12: Tensor
+    m22: Tensor
+
+
+def solve(matrix: Symmetric, right: tuple[Tensor, Tensor, Tensor], least: float) -> tuple[Tensor, Tensor, Tensor]:
+    """x of matrix x = right, element by element, by matrix = L D L^T, which nearly singular matrices do not upset.
+
+    Args:
+        matrix: positive definite.
+        right: three tensors of the same shape.
+        least: a lower bound of its eigenvalues, and so of D.
+    """
+    l10, l20 = matrix.m01 / matrix.m00, matrix.m02 / matrix.m00
+    d1 = (matrix.m11 - l10 * matrix.m01).clamp(min=least)
+    rest = matrix.m12 - l10 * matrix.m02
+    l21 = rest / d1
+    d2 = (matrix.m22 - l20 * matrix.m02 - l21 * rest).clamp(min=least)
+    y0 = right[0]
+    y1 = right[1] - l10 * y0
+    y2 = right[2] - l20 * y0 - l21 * y1
+    x2 = y2 / d2
+    x1 = y1 / d1 - l21 * x2
+    return y0 / matrix.m00 - l10 * x1 - l20 * x2, x1, x2

@@ -1,0 +1,104 @@
+"""The guided filter that draws alpha at the frame's size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from shm_train.networks.guided import GuidedFilter, Symmetric, solve
+
+SQUARE = 4
+
+
+@pytest.fixture
+def rng() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def squares(image: Tensor) -> Tensor:
+    """Means over squares."""
+    return torch.nn.functional.avg_pool2d(image, SQUARE)
+
+
+def test_alpha_that_is_linear_in_colour_comes_back_at_every_pixel(rng: torch.Generator) -> None:
+    """From its means over squares alone: what the mean takes away, colour says."""
+    image = torch.rand(2, 3, 32, 48, generator=rng) * 255
+    alpha = 0.2 + (torch.tensor([0.3, -0.4, 0.5]).view(1, 3, 1, 1) * image / 255).sum(dim=1, keepdim=True)
+    found = GuidedFilter()(image, squares(alpha), torch.ones(2, 1, 8, 12))
+    torch.testing.assert_close(found, alpha, atol=0.02, rtol=0)  # epsilon draws slopes towards zero
+    assert (squares(alpha).repeat_interleave(SQUARE, 2).repeat_interleave(SQUARE, 3) - alpha).abs().max() > 0.3
+
+
+def test_slopes_and_offset_are_those_of_weighted_ridge_regression(rng: torch.Generator) -> None:
+    """At every place, the border's too, by the closed form of each window's normal equations in float64."""
+    colour = torch.rand(1, 3, 7, 9, generator=rng)
+    alpha, weight = torch.rand(2, 1, 1, 7, 9, generator=rng)
+    slopes, offset = GuidedFilter()._fit(colour, alpha, weight)
+    for row in range(7):
+        for column in range(9):
+            window = np.s_[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3]
+            expected = ridge(colour[0].numpy()[:, *window], alpha[0, 0].numpy()[window], weight[0, 0].numpy()[window])
+            found = torch.cat([slopes, offset], dim=1)[0, :, row, column].numpy()
+            np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
+def ridge(colour: NDArray[np.float32], alpha: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Slopes (3,) and offset of one window, (3, h, w) and (h, w)."""
+    inputs = np.concatenate([colour.reshape(3, -1), np.ones((1, alpha.size))]).astype(np.float64)
+    by_weight = inputs * weight.ravel()
+    penalty = np.diag([GuidedFilter.EPSILON * weight.sum(dtype=np.float64)] * 3 + [0.0])
+    return np.linalg.solve(by_weight @ inputs.T + penalty, by_weight @ alpha.ravel().astype(np.float64))
+
+
+def test_a_place_without_weight_has_no_say(rng: torch.Generator) -> None:
+    image = torch.rand(1, 3, 40, 40, generator=rng) * 255
+    alpha, weight = squares(image)[:, :1] / 255, torch.ones(1, 1, 10, 10)
+    wrong, doubted = alpha.clone(), weight.clone()
+    wrong[..., 5, 5] = 30.0
+    doubted[..., 5, 5] = 1e-6
+    expected = GuidedFilter()(image, alpha, weight)
+    assert (GuidedFilter()(image, wrong, weight) - expected).abs().max() > 1
+    torch.testing.assert_close(GuidedFilter()(image, wrong, doubted), expected, atol=0.02, rtol=0)
+
+
+def test_on_one_colour_alpha_is_smoothed() -> None:
+    """There colour says nothing: each place gets its window's mean, and nothing explodes."""
+    alpha = torch.zeros(1, 1, 12, 12)
+    alpha[..., 6:] = 1
+    found = GuidedFilter()(torch.full((1, 3, 48, 48), 128.0), alpha, torch.ones_like(alpha))
+    assert found.min() >= -1e-4
+    assert found.max() <= 1 + 1e-4
+    assert found[0, 0, 24, 26].item() == pytest.approx(0.6, abs=0.1)
+
+
+def test_an_edge_within_squares_is_drawn_at_its_pixel() -> None:
+    """A step of colour at a column that no square begins at."""
+    image = torch.zeros(1, 3, 48, 48)
+    image[..., 22:] = 200.0
+    truth = (image[:, :1] > 0).float()
+    found = GuidedFilter()(image, squares(truth), torch.ones(1, 1, 12, 12))
+    torch.testing.assert_close(found, truth, atol=0.01, rtol=0)
+
+
+def test_half_tensors_are_taken_and_floats_given(rng: torch.Generator) -> None:
+    image = torch.rand(1, 3, 32, 32, generator=rng) * 255
+    alpha = squares(image)[:, :1] / 255
+    found = GuidedFilter()(image, alpha.half(), torch.ones_like(alpha).half())
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, GuidedFilter()(image, alpha, torch.ones_like(alpha)), atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("least", [1e-5, 1e-2], ids=["nearly-singular", "well-conditioned"])
+def test_solve_agrees_with_a_library(least: float, rng: torch.Generator) -> None:
+    """Also where colours lie on one line, as at most edges: two of three eigenvalues are the least one."""
+    direction = torch.rand(50, 3, 1, generator=rng)
+    matrices = direction @ direction.mT + least * torch.eye(3)
+    right = torch.rand(50, 3, generator=rng)
+    entries = Symmetric(*(matrices[:, row, column] for row in range(3) for column in range(row, 3)))
+    found = torch.stack(solve(entries, (right[:, 0], right[:, 1], right[:, 2]), least), dim=-1)
+    expected = torch.linalg.solve(matrices.double(), right.double())
+    error = (found - expected).norm(dim=-1) / expected.norm(dim=-1)
+    assert error.max() < 1e-6 / least
