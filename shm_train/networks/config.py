@@ -39,7 +39,7 @@ class LiveConfig:
     method: Method = "shm"
     tnet_edge: int = 320  # longest side of T-Net's input [px]; its cost does not grow with the frame
     tnet_width: int = 32  # channels of T-Net's decoder at a quarter of its input; others follow from it
-    mnet_widths: tuple[int, int, int] = (32, 32, 48)  # channels at 1/4, 1/8, 1/16 of the frame
+    mnet_widths: tuple[int, int, int] = (32, 48, 64)  # channels at 1/4, 1/8, 1/16 of the frame
 
     def __post_init__(self) -> None:
         _check_method(self.method)

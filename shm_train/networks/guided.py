@@ -30,10 +30,10 @@ class GuidedFilter(nn.Module):
 
         It is not clamped.
         """
-        image = image.float() / 255
+        image = image.float()
         square = image.shape[-1] // alpha.shape[-1]
-        slopes, offset = self._fit(F.avg_pool2d(image, square), alpha.float(), weight.float())
-        slopes, offset = resize(slopes, image.shape[-2:]), resize(offset, image.shape[-2:])
+        slopes, offset = self._fit(F.avg_pool2d(image, square) / 255, alpha.float(), weight.float())
+        slopes, offset = resize(slopes / 255, image.shape[-2:]), resize(offset, image.shape[-2:])
         red, green, blue = (slopes * image).split(1, dim=1)
         return red + green + blue + offset
 

@@ -60,6 +60,16 @@ class ConvNormAct(nn.Sequential):
         )
 
 
+class SeparableNormAct(nn.Sequential):
+    """Depthwise convolution, then a 1x1 convolution, batch norm, ReLU: a full convolution's reach at a ninth of it."""
+
+    def __init__(self, num_in: int, num_out: int, kernel: int = 3) -> None:
+        super().__init__(
+            nn.Conv2d(num_in, num_in, kernel, padding=kernel // 2, groups=num_in, bias=False),
+            ConvNormAct(num_in, num_out, kernel=1),
+        )
+
+
 class Winners(NamedTuple):
     """Which pixel of each 2x2 window held its maximum; four boolean masks (N, C, H/2, W/2), at most one set."""
 
