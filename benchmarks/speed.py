@@ -11,7 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 from benchmarks.results_file import RESULTS, environment_of, write_result
 from shm_deploy import spec
 from shm_deploy.artifacts import find_model
+from shm_deploy.backends import BackendName
 from shm_deploy.bench import memory
 from shm_deploy.bench.pictures import Size, shipped_pictures, size_text
 from shm_deploy.errors import ArtifactError, BackendUnavailable, MatteError
@@ -46,11 +49,13 @@ CASES = (
     Case(size=(1080, 1920), rvm_ratio=0.25, max_edge=spec.MAX_EDGE),  # the default of `Matter`
 )
 
+BACKENDS: dict[str, BackendName] = {"live": "auto", "int8": "int8", "openvino": "openvino"}
+
 CLOCK = (
     "time.perf_counter on the host. live: `Matter.__call__`, uint8 frame in, uint8 alpha of the same size out, "
-    "everything between included; int8: the same with backend='int8'. rvm: `InferenceSession.run` alone on a float "
-    "tensor that lies ready, recurrent state carried from frame to frame; its authors' conversion of the frame and of "
-    "the alpha is not counted."
+    "everything between included; int8, openvino: the same with that backend. rvm: `InferenceSession.run` alone on a "
+    "float tensor that lies ready, recurrent state carried from frame to frame; its authors' conversion of the frame "
+    "and of the alpha is not counted."
 )
 MEMORY_FRAMES = 10
 
@@ -170,19 +175,13 @@ def _measure(case: Case, rvm_file: Path, args: argparse.Namespace) -> dict[str, 
     frames = _frames(case.size)
     sources = [RvmNetwork.prepared(frame) for frame in frames]
     network = RvmNetwork(rvm_file, case.rvm_ratio, args.threads)
-    with (
-        Matter(threads=args.threads, max_edge=case.max_edge) as matter,
-        Matter(threads=args.threads, max_edge=case.max_edge, backend="int8") as matter_int8,
-    ):
-        live, int8, rvm = time_in_turn(
-            [
-                lambda turn: matter(frames[turn % len(frames)]),
-                lambda turn: matter_int8(frames[turn % len(frames)]),
-                lambda turn: network.run(sources[turn % len(sources)]),
-            ],
-            args.warmup,
-            args.runs,
-        )
+    with ExitStack() as stack:
+        matters = [
+            stack.enter_context(Matter(threads=args.threads, max_edge=case.max_edge, backend=backend))
+            for backend in BACKENDS.values()
+        ]
+        calls = [partial(_call, matter, frames) for matter in matters] + [partial(_call, network.run, sources)]
+        *own, rvm = time_in_turn(calls, args.warmup, args.runs)
     row = {
         "width": case.size[1],
         "height": case.size[0],
@@ -190,19 +189,18 @@ def _measure(case: Case, rvm_file: Path, args: argparse.Namespace) -> dict[str, 
         "max_edge": case.max_edge,
         "warmup": args.warmup,
         "runs": args.runs,
-        "live_ms": _percentiles(live),
-        "int8_ms": _percentiles(int8),
-        "rvm_ms": _percentiles(rvm),
-        "times_as_fast": round(float(np.median(rvm) / np.median(live)), 3),
-        "int8_times_as_fast": round(float(np.median(rvm) / np.median(int8)), 3),
+        "ms": {name: _percentiles(times) for name, times in zip((*BACKENDS, "rvm"), (*own, rvm), strict=True)},
+        "times_as_fast": {
+            name: round(float(np.median(rvm) / np.median(times)), 3) for name, times in zip(BACKENDS, own, strict=True)
+        },
     }
-    print(
-        f"{size_text(case.size)}, max_edge {case.max_edge}: live end to end {row['live_ms']['p50']} ms, "
-        f"int8 {row['int8_ms']['p50']} ms ({row['int8_times_as_fast']}), "
-        f"rvm network {row['rvm_ms']['p50']} ms, {row['times_as_fast']} times as fast",
-        flush=True,
-    )
+    medians = ", ".join(f"{name} {found['p50']} ms" for name, found in row["ms"].items())
+    print(f"{size_text(case.size)}, max_edge {case.max_edge}: {medians}; {row['times_as_fast']}", flush=True)
     return row
+
+
+def _call(take: Callable[[Any], object], inputs: Sequence[Any], turn: int) -> None:
+    take(inputs[turn % len(inputs)])
 
 
 def _percentiles(times_ms: Sequence[float]) -> dict[str, float]:

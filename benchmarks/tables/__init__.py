@@ -9,6 +9,7 @@ from benchmarks.tables.parity import parity_table
 from benchmarks.tables.quality import ablation_table, compositing_table, peers_table, temporal_table
 from benchmarks.tables.serving import catalogue_table, service_table
 from benchmarks.tables.speed import (
+    candidates_table,
     cold_start_table,
     gpu_table,
     loader_table,
@@ -20,6 +21,7 @@ from benchmarks.tables.speed import (
 
 TABLES: dict[str, Callable[[Record], str]] = {
     "ablation": ablation_table,
+    "candidates": candidates_table,
     "catalogue": catalogue_table,
     "cold_start": cold_start_table,
     "compositing": compositing_table,

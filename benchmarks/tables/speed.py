@@ -16,10 +16,8 @@ def speed_table(record: Record) -> str:
         [
             f"{row['width']}×{row['height']}",
             "full size" if row["max_edge"] is None else f"at most {row['max_edge']} px",
-            f"{row['live_ms']['p50']:.1f} ms",
-            f"{row['int8_ms']['p50']:.1f} ms",
-            f"{row['rvm_ms']['p50']:.1f} ms",
-            f"{row['times_as_fast']:.2f}× / {row['int8_times_as_fast']:.2f}×",
+            *(f"{row['ms'][name]['p50']:.1f} ms" for name in ("live", "int8", "openvino", "rvm")),
+            " / ".join(f"{row['times_as_fast'][name]:.2f}×" for name in ("live", "int8", "openvino")),
         ]
         for row in record["rows"]
     ]
@@ -29,8 +27,9 @@ def speed_table(record: Record) -> str:
         "network sees",
         "`Matter`, frame to alpha",
         '`backend="int8"`',
+        '`backend="openvino"`',
         "RVM, network alone",
-        "times as fast / int8",
+        "times as fast",
     ]
     return "\n".join(
         [
@@ -40,6 +39,26 @@ def speed_table(record: Record) -> str:
             f"(RVM {memory['rvm']:.0f} MiB). {origin(record)}",
         ]
     )
+
+
+def candidates_table(record: Record) -> str:
+    """Untrained parts beside RobustVideoMatting's network."""
+    rows = [
+        [
+            {"tnet": "T-Net", "mnet": "M-Net"}[row["part"]],
+            row["shape"],
+            f"{row['parameters'] / 1e6:.2f} M",
+            f"{row['ms']:.1f} ms",
+            f"{row['share_of_rvm']:.2f}",
+        ]
+        for row in record["rows"]
+    ]
+    height, width = record["size"]
+    note = (
+        f"Untrained, on a whole frame of {width}×{height}, {record['threads']} threads, in turn with RVM's network, "
+        f"which takes {record['rvm_ms']:.0f} ms. {origin(record)}"
+    )
+    return "\n".join([table(["part", "shape", "parameters", "one frame", "of RVM's time"], rows), "", note])
 
 
 def cold_start_table(record: Record) -> str:

@@ -34,25 +34,18 @@ class GuidedFilter(nn.Module):
         square = image.shape[-1] // alpha.shape[-1]
         slopes, offset = self._fit(F.avg_pool2d(image, square) / 255, alpha.float(), weight.float())
         slopes, offset = resize(slopes / 255, image.shape[-2:]), resize(offset, image.shape[-2:])
-        red, green, blue = (slopes * image).split(1, dim=1)
+        red, green, blue = torch.split(slopes * image, 1, dim=1)
         return red + green + blue + offset
 
     def _fit(self, colour: Tensor, alpha: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Colour (N, 3, H, W), alpha, weight (N, 1, H, W) -> slopes (N, 3, H, W), offset (N, 1, H, W)."""
-        red, green, blue = colour.split(1, dim=1)
-        products = torch.cat([red * colour, green * colour[:, 1:], blue * blue, alpha * colour], dim=1)
-        sums = self._sums(torch.cat([weight, weight * torch.cat([alpha, colour, products], dim=1)], dim=1))
+        planes = torch.cat([alpha, colour, _products(alpha, colour)], dim=1)
+        sums = self._sums(torch.cat([weight, weight * planes], dim=1))
         means = sums[:, 1:] / sums[:, :1]
         mean_alpha, mean_colour = means[:, :1], means[:, 1:4]
-        mean_red, mean_green, mean_blue = mean_colour.split(1, dim=1)
-        rr, rg, rb, gg, gb, bb, ra, ga, ba = (
-            means[:, 4:]
-            - torch.cat(
-                [mean_red * mean_colour, mean_green * mean_colour[:, 1:], mean_blue**2, mean_alpha * mean_colour], 1
-            )
-        ).split(1, dim=1)
+        rr, rg, rb, gg, gb, bb, ar, ag, ab = torch.split(means[:, 4:] - _products(mean_alpha, mean_colour), 1, dim=1)
         covariance = Symmetric(rr + self.EPSILON, rg, rb, gg + self.EPSILON, gb, bb + self.EPSILON)
-        slopes = torch.cat(solve(covariance, (ra, ga, ba), least=self.EPSILON), dim=1)
+        slopes = torch.cat(solve(covariance, (ar, ag, ab), least=self.EPSILON), dim=1)
         return slopes, mean_alpha - (slopes * mean_colour).sum(dim=1, keepdim=True)
 
     def _sums(self, x: Tensor) -> Tensor:
@@ -60,6 +53,12 @@ class GuidedFilter(nn.Module):
         side = 2 * self.RADIUS + 1
         rows = F.avg_pool2d(x, (side, 1), 1, (self.RADIUS, 0))
         return F.avg_pool2d(rows, (1, side), 1, (0, self.RADIUS))
+
+
+def _products(alpha: Tensor, colour: Tensor) -> Tensor:
+    """(N, 1, H, W), (N, 3, H, W) -> (N, 9, H, W): each pair of colour's planes once, then alpha with each."""
+    red, green, blue = torch.split(colour, 1, dim=1)
+    return torch.cat([red * colour, green * colour[:, 1:], blue * blue, alpha * colour], dim=1)
 
 
 class Symmetric(NamedTuple):

@@ -9,7 +9,15 @@ from torch import Tensor, nn
 from shm_deploy import geometry
 from shm_train.networks.config import LiveConfig
 from shm_train.networks.guided import GuidedFilter
-from shm_train.networks.ops import ConvNormAct, PyramidPooling, SeparableNormAct, normalise, pad_to_multiple, resize, statistics
+from shm_train.networks.ops import (
+    ConvNormAct,
+    PyramidPooling,
+    SeparableNormAct,
+    normalise,
+    pad_to_multiple,
+    resize,
+    statistics,
+)
 
 BN_EPSILON = 1e-3  # of the ImageNet weights, which come from TensorFlow
 
@@ -164,7 +172,7 @@ class LiveMNet(nn.Module):
     """Image and trimap to raw alpha: a U-Net whose largest feature map has a quarter of the frame's sides.
 
     Each of its places sees a square of pixels and predicts their mean alpha and how sure that is; a guided filter draws
-    the pixels. Strided convolutions take squares, too: a third of the cost of overlapping ones. Those of the larger maps
+    the pixels. Strided convolutions take squares, too: a third of the cost of overlapping ones. Those of larger maps
     are separable: two thirds of the whole network's time. Widths are multiples of 16 and skips are added, not
     concatenated: ONNX Runtime then keeps one blocked layout.
     """

@@ -18,11 +18,8 @@ SPEED = {
             "width": 1280,
             "height": 720,
             "max_edge": None,
-            "live_ms": {"p50": 20.04},
-            "int8_ms": {"p50": 15.0},
-            "rvm_ms": {"p50": 60.0},
-            "times_as_fast": 3.0,
-            "int8_times_as_fast": 4.0,
+            "ms": {"live": {"p50": 20.04}, "int8": {"p50": 15.0}, "openvino": {"p50": 24.0}, "rvm": {"p50": 60.0}},
+            "times_as_fast": {"live": 3.0, "int8": 4.0, "openvino": 2.5},
         }
     ],
 }
@@ -46,7 +43,7 @@ def test_a_marked_table_is_replaced_and_the_rest_kept(project):
     """Numbers, device, commit and date come from the JSON."""
     assert run(project) == 0
     text = (project / "README.md").read_text()
-    assert "| 1280×720 | full size | 20.0 ms | 15.0 ms | 60.0 ms | 3.00× / 4.00× |" in text
+    assert "| 1280×720 | full size | 20.0 ms | 15.0 ms | 24.0 ms | 60.0 ms | 3.00× / 4.00× / 2.50× |" in text
     assert "a processor, 2 CPUs, commit 0123456, 2026-11-22." in text
     assert "old" not in text
     assert text.startswith("# Title\n\n<!-- results: speed -->\n|")

@@ -1,7 +1,16 @@
-"""Clips from file to file, and memory along a long run."""
+"""Parts of networks, clips from file to file, and memory along a long run."""
 
-from benchmarks.tables.speed import soak_table, tiles_table, video_table
+from benchmarks.tables.speed import candidates_table, soak_table, tiles_table, video_table
 from tests.benchmarks.tables import ENVIRONMENT
+
+
+def test_candidates_table_has_each_part_beside_the_peer():
+    """Its size, its time and its share of RVM's."""
+    row = {"part": "tnet", "shape": "416 px, width 32", "parameters": 3_504_243, "ms": 27.04, "share_of_rvm": 0.373}
+    record = {"device": "a processor", "environment": ENVIRONMENT, "size": [720, 1280], "threads": 2, "rvm_ms": 72.6}
+    lines = candidates_table(record | {"rows": [row]}).splitlines()
+    assert lines[2] == "| T-Net | 416 px, width 32 | 3.50 M | 27.0 ms | 0.37 |"
+    assert "on a whole frame of 1280×720, 2 threads, in turn with RVM's network, which takes 73 ms." in lines[4]
 
 
 def test_video_table_has_the_stages_beside_the_whole():
