@@ -18,8 +18,8 @@ class GuidedFilter(nn.Module):
     colours I in 0..1, coarse alpha p and weights w: where a person's and the ground's colours differ, alpha gets their
     finest edges, hair too, although p has none. Always float32: differences of products leave half precision nothing.
 
-    Source: He et al. 2010, Guided Image Filtering, Eq. 19; weighted, and applied at a larger size than it is solved at,
-    as in He & Sun 2015, Fast Guided Filter.
+    Source: He et al. 2010, Guided Image Filtering, with a colour guide; weighted, and read at a larger size than it is
+    solved at, as in He & Sun 2015, Fast Guided Filter.
     """
 
     RADIUS = 2  # of the windows [places of the coarse alpha]

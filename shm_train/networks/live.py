@@ -11,6 +11,7 @@ from shm_train.networks.config import LiveConfig
 from shm_train.networks.guided import GuidedFilter
 from shm_train.networks.ops import (
     ConvNormAct,
+    DepthwiseConv2d,
     PyramidPooling,
     SeparableNormAct,
     normalise,
@@ -34,13 +35,17 @@ class SamePad(nn.Module):
         return F.pad(x, self.amounts)
 
 
-def _convolution(num_in: int, num_out: int, kernel: int, stride: int, groups: int, activation: bool) -> nn.Sequential:
-    layers: list[nn.Module] = [] if stride == 1 else [SamePad(kernel, stride)]
+def _convolution(
+    num_in: int, num_out: int, kernel: int, stride: int = 1, *, depthwise: bool = False, activation: bool = True
+) -> nn.Sequential:
     padding = kernel // 2 if stride == 1 else 0
-    layers += [
-        nn.Conv2d(num_in, num_out, kernel, stride, padding, groups=groups, bias=False),
-        nn.BatchNorm2d(num_out, eps=BN_EPSILON),
-    ]
+    convolution = (
+        DepthwiseConv2d(num_in, kernel, stride, padding)
+        if depthwise
+        else nn.Conv2d(num_in, num_out, kernel, stride, padding, bias=False)
+    )
+    layers: list[nn.Module] = [] if stride == 1 else [SamePad(kernel, stride)]
+    layers += [convolution, nn.BatchNorm2d(num_out, eps=BN_EPSILON)]
     if activation:
         layers.append(nn.ReLU6(inplace=True))
     return nn.Sequential(*layers)
@@ -52,9 +57,9 @@ class InvertedResidual(nn.Module):
     def __init__(self, num_in: int, num_out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         hidden = num_in * expansion
-        self.expand = _convolution(num_in, hidden, 1, 1, 1, activation=True) if expansion > 1 else None
-        self.depthwise = _convolution(hidden, hidden, kernel, stride, hidden, activation=True)
-        self.project = _convolution(hidden, num_out, 1, 1, 1, activation=False)
+        self.expand = _convolution(num_in, hidden, 1) if expansion > 1 else None
+        self.depthwise = _convolution(hidden, hidden, kernel, stride, depthwise=True)
+        self.project = _convolution(hidden, num_out, 1, activation=False)
         self.shortcut = stride == 1 and num_in == num_out
 
     def forward(self, x: Tensor) -> Tensor:
@@ -84,7 +89,7 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _convolution(3, 32, 3, 2, 1, activation=True)
+        self.stem = _convolution(3, 32, 3, 2)
         stages = []
         num_in = 32
         for kernel, stride, expansion, width, repeats in self.STAGES:

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from shm_train.networks.ops import (
+    DepthwiseConv2d,
     MaxPoolWinners,
     MaxUnpool,
     averaging_matrix,
@@ -60,3 +61,15 @@ def test_normalisation_maps_the_mean_colour_to_zero():
     deviation = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)
     torch.testing.assert_close(normalise(mean, torch.float32), torch.zeros(1, 3, 1, 1))
     torch.testing.assert_close(normalise(mean + deviation, torch.float32), torch.ones(1, 3, 1, 1))
+
+
+def test_a_depthwise_convolution_stays_float32_under_autocast():
+    """The same bits, whatever comes in; a half network's is half."""
+    torch.manual_seed(0)
+    convolution = DepthwiseConv2d(4, 5, stride=2, padding=2)
+    x = torch.rand(2, 4, 16, 18)
+    expected = F.conv2d(x, convolution.weight, stride=2, padding=2, groups=4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(convolution(x), expected)
+        assert convolution(x.bfloat16()).dtype == torch.float32
+    assert convolution.bfloat16()(x.bfloat16()).dtype == torch.bfloat16
