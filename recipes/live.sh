@@ -1,17 +1,31 @@
 #!/bin/sh
 # The packaged weights, from pictures to the files that ship: recipes/live.sh DATA LABELS ENCODER WORK
 #
-#   DATA, LABELS  folders as docs/training.md describes them
+#   DATA, LABELS  folders as docs/training.md describes them; recipes/nobody.sh adds pictures with nobody in them
 #   ENCODER       ImageNet weights of EfficientNet-Lite0 (efficientnet-lite0.pth)
 #   WORK          for the pack, the runs and the export; a run that was stopped goes on where it was
 #
-# MINUTES is how long it trains: what two CPU cores want. On a GPU, see recipes/live_gpu.sh. M-Net alone afterwards
-# (shm-train mnet, 15 minutes) made every held-out score worse: its patches show it edges only.
+# Three runs end to end, each from the last one's weights: at T-Net's small input most of the way, then with batch norms
+# that keep their statistics, at last at the size that ships. MINUTES is how long the three take together, on two CPU
+# cores with instructions for bfloat16. On a GPU, see recipes/live_gpu.sh.
 set -eu
 data=$1 labels=$2 encoder=$3 work=$4
+minutes=${MINUTES:-270}
 here=$(dirname "$0")
 
+train() { # OUT SHARE-OF-MINUTES OPTIONS...
+	out=$1 share=$2
+	shift 2
+	shm-train e2e --variant live --data "$work/pack" --out "$work/$out" --minutes $((minutes * share / 100)) \
+		--precision bf16 --set loss.trimap_end=0.05 "$@"
+}
+
 [ -d "$work/pack" ] || shm-data pack "$data" "$work/pack" --labels "$labels" --exclude "$here/exclude.txt"
-shm-train e2e --variant live --data "$work/pack" --out "$work/e2e" --init "$encoder" --minutes "${MINUTES:-165}"
-python "$here/finish.py" "$work/e2e/last.pt" --out "$work/live.pt"
+train coarse 75 --init "$encoder" --set loss.trimap=0.15
+train settled 15 --start "$work/coarse/last.pt" --rate 8e-4 --encoder-rate 1.6e-4 --set final_rate=0.3 \
+	--set loss.trimap=0.1 --set warmup_steps=30 --set freeze_norms=True
+python "$here/finish.py" "$work/settled/last.pt" --tnet-edge 416 --out "$work/settled-416.pt"
+train fine 10 --start "$work/settled-416.pt" --set network.tnet_edge=416 --rate 2.4e-4 --encoder-rate 5e-5 \
+	--set final_rate=0.02 --set loss.trimap=0.05 --set warmup_steps=10 --set freeze_norms=True
+python "$here/finish.py" "$work/fine/last.pt" --out "$work/live.pt"
 shm-export --ckpt "$work/live.pt" --out "$work/export" --name shm-live --compact --int8 --flavour none

@@ -143,7 +143,7 @@ def _check_encoder_rate(rate: float) -> None:
 # on other grounds, so it sees many grounds, with and without a person.
 LIVE_DATA = DataConfig(
     unknown_radius=0.012,
-    mix=MixConfig(cutout=0.34, photo=0.27, recomposed=0.18, mask=0.07, nobody=0.14),
+    mix=MixConfig(cutout=0.36, photo=0.26, recomposed=0.20, mask=0.05, nobody=0.13),
 )
 
 LIVE_TNET = TNetConfig(data=LIVE_DATA)
