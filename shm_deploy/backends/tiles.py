@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from shm_deploy import geometry, spec
 from shm_deploy.backends.protocol import Describes, Facts, Mattes, Parts
 
-ROWS = 128  # height of what a tile decides [px]
+ROWS = 192  # height of what a tile decides [px]
 COLUMNS = 32  # its width is a multiple of this [px]
 HALO = 48  # what M-Net sees around that [px]
 NEGLIGIBLE = 0.1  # U_s below this: M-Net is not asked
@@ -118,7 +118,7 @@ class TiledBackend:
             raw = self._narrow.mnet(image, seen)[0, 0, *_within(tile)]
             alpha[tile.core] = foreground[tile.core] + unknown[tile.core] * raw
 
-        list(self._pool.map(decide, tiles))
+        list(self._pool.map(decide, sorted(tiles, key=lambda tile: -_area(tile.patch))))  # the last ones end together
         return alpha
 
 

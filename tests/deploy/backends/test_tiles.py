@@ -73,8 +73,8 @@ def test_tiles_are_as_wide_as_what_is_unknown():
     unknown[100, 70] = 1
     unknown[290, 490] = 1
     tiles = find_tiles(unknown, (304, 512))
-    assert boxes(tiles, "core") == [(0, ROWS, 32, 96), (256, 300, 480, 500)]
-    assert boxes(tiles, "patch") == [(0, ROWS + HALO, 0, 96 + HALO), (256 - HALO, 304, 480 - HALO, 512)]
+    assert boxes(tiles, "core") == [(0, ROWS, 32, 96), (ROWS, 300, 480, 500)]
+    assert boxes(tiles, "patch") == [(0, ROWS + HALO, 0, 96 + HALO), (ROWS - HALO, 304, 480 - HALO, 512)]
 
 
 def test_tiles_whose_halos_would_meet_are_one():
