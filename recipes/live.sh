@@ -5,9 +5,10 @@
 #   ENCODER       ImageNet weights of EfficientNet-Lite0 (efficientnet-lite0.pth)
 #   WORK          for the pack, the runs and the export; a run that was stopped goes on where it was
 #
-# Three runs end to end, each from the last one's weights: at T-Net's small input most of the way, then with batch norms
-# that keep their statistics, at last at the size that ships. MINUTES is how long the three take together, on two CPU
-# cores with instructions for bfloat16. On a GPU, see recipes/live_gpu.sh.
+# Three runs end to end, each from the last one's weights: at T-Net's small input most of the way, then at the size that
+# ships, with batch norms that keep their statistics, at last without the encoder's first stages, which have learned
+# enough. MINUTES is how long the three take together, on two CPU cores with instructions for bfloat16. On a GPU, see
+# recipes/live_gpu.sh.
 set -eu
 data=$1 labels=$2 encoder=$3 work=$4
 minutes=${MINUTES:-270}
@@ -22,10 +23,11 @@ train() { # OUT SHARE-OF-MINUTES OPTIONS...
 
 [ -d "$work/pack" ] || shm-data pack "$data" "$work/pack" --labels "$labels" --exclude "$here/exclude.txt"
 train coarse 75 --init "$encoder" --set loss.trimap=0.15
-train settled 15 --start "$work/coarse/last.pt" --rate 8e-4 --encoder-rate 1.6e-4 --set final_rate=0.3 \
-	--set loss.trimap=0.1 --set warmup_steps=30 --set freeze_norms=True
-python "$here/finish.py" "$work/settled/last.pt" --tnet-edge 416 --out "$work/settled-416.pt"
-train fine 10 --start "$work/settled-416.pt" --set network.tnet_edge=416 --rate 2.4e-4 --encoder-rate 5e-5 \
-	--set final_rate=0.02 --set loss.trimap=0.05 --set warmup_steps=10 --set freeze_norms=True
+python "$here/finish.py" "$work/coarse/last.pt" --tnet-edge 416 --out "$work/coarse-416.pt"
+train settled 10 --start "$work/coarse-416.pt" --rate 1e-3 --encoder-rate 1.5e-4 --set final_rate=0.6 \
+	--set network.tnet_edge=416 --set loss.trimap=0.12 --set freeze_norms=True
+train fine 15 --start "$work/settled/last.pt" --rate 6e-4 --encoder-rate 1.2e-4 --set final_rate=0.02 \
+	--set network.tnet_edge=416 --set loss.trimap=0.08 --set freeze_norms=True --set warmup_steps=30 \
+	--set "frozen=('tnet.encoder.stem','tnet.encoder.stages.0','tnet.encoder.stages.1')"
 python "$here/finish.py" "$work/fine/last.pt" --out "$work/live.pt"
 shm-export --ckpt "$work/live.pt" --out "$work/export" --name shm-live --compact --int8 --flavour none

@@ -64,6 +64,7 @@ class RunConfig:
     precision: Precision = "fp32"  # of the forward pass; weights and optimiser stay float32
     accumulate: int = 1  # parts of a batch, one after the other, whose gradients are summed: for less memory
     freeze_norms: bool = False  # batch norms keep their statistics: for batches too small to estimate them
+    frozen: tuple[str, ...] = ()  # beginnings of names of parameters that don't learn, such as "tnet.encoder.stem"
     channels_last: bool = True
     compile: bool = False  # by torch.compile
     validate_every: int = 500  # [steps]

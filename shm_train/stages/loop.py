@@ -128,6 +128,7 @@ def _start(stage: Stage, network: SemanticHumanMatting, pack: Pack, folder: Path
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
+    _freeze(network, config.frozen)
     run = Run(
         folder=folder,
         identity={"stage": stage.name, "config": asdict(config), "pack": pack.digest},
@@ -143,6 +144,15 @@ def _start(stage: Stage, network: SemanticHumanMatting, pack: Pack, folder: Path
         run.resume()
         logger.info("going on from step %d of %s", run.step, run.last_file)
     return run
+
+
+def _freeze(network: SemanticHumanMatting, beginnings: tuple[str, ...]) -> None:
+    for beginning in beginnings:
+        found = [tensor for name, tensor in network.named_parameters() if name.startswith(beginning)]
+        if not found:
+            raise SpecError(f"got frozen {beginning!r}, with which no parameter begins; see the checkpoint's names")
+        for tensor in found:
+            tensor.requires_grad_(False)
 
 
 def _objective(stage: Stage, network: SemanticHumanMatting, processes: Processes) -> nn.Module:

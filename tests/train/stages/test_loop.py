@@ -170,6 +170,23 @@ def test_frozen_norms_keep_their_statistics(config, pack, tmp_path):
 
 
 @pytest.mark.slow
+def test_frozen_parameters_stay(config, pack, tmp_path):
+    """The encoder's stem; its first stage, behind it, learns."""
+    frozen = replace(config, frozen=("tnet.encoder.stem",), freeze_norms=True)
+    found = end_to_end(frozen, 1, pack, tmp_path).training["weights"]
+    before = fresh(config).state_dict()
+    changed = {name for name, tensor in found.items() if not torch.equal(tensor, before[name])}
+    assert not any(name.startswith("tnet.encoder.stem") for name in changed)
+    assert any(name.startswith("tnet.encoder.stages.0") for name in changed)
+
+
+def test_a_name_that_freezes_nothing_is_refused(config, pack, tmp_path):
+    """With the name: a typing error would train for hours what was to stay."""
+    with pytest.raises(SpecError, match=r"'tnet\.encoder\.stam'"):
+        end_to_end(replace(config, frozen=("tnet.encoder.stam",)), 1, pack, tmp_path)
+
+
+@pytest.mark.slow
 def test_a_missing_picture_ends_the_run_with_its_name(config, pack, tmp_path):
     """From a worker, too, without its traceback; the last good checkpoint stays."""
     broken = ReadsThenFails(pack.folder, 12, be_missing)
