@@ -40,7 +40,7 @@ def test_only_mnet_learns(pack, tmp_path):
         changed = {name for name, tensor in weights.items() if not torch.equal(tensor, before[name])}
         assert {name.split(".")[0] for name in changed} == {"mnet"}
         assert "mnet.decode4.0.weight" in changed
-        assert "mnet.decode4.1.running_mean" in changed
+        assert "mnet.decode4.1.1.running_mean" in changed
     assert not load_checkpoint(tmp_path / "best.pt").network().training
 
 
