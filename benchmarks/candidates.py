@@ -18,15 +18,15 @@ import onnx
 import torch
 
 from benchmarks.results_file import RESULTS, environment_of, write_result
-from benchmarks.speed import RvmNetwork, find_rvm, time_in_turn
+from benchmarks.speed import CASES, RvmNetwork, find_rvm, time_in_turn
 from shm_deploy import geometry, spec
 from shm_deploy.errors import MatteError
 from shm_deploy.export.graphs import make_graphs
 from shm_train.networks import LiveConfig, SemanticHumanMatting
 from shm_train.networks.fold import fold
 
-SIZE = (720, 1280)
-RVM_RATIO = 0.375  # at which its authors run its inner network on such a frame
+(CASE,) = (case for case in CASES if case.size == (720, 1280))
+SIZE = CASE.size
 
 TNETS = (
     LiveConfig(tnet_edge=256),
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=RESULTS / "candidates.json")
     args = parser.parse_args(argv)
     try:
-        rvm = RvmNetwork(find_rvm(args.peers), RVM_RATIO, args.threads)
+        rvm = RvmNetwork(find_rvm(args.peers), CASE.rvm_ratio, args.threads)
     except MatteError as error:
         print(f"candidates: {error}", file=sys.stderr)
         return error.exit_code
