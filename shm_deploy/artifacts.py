@@ -24,6 +24,17 @@ class PartFiles:
     tnet: Path
     mnet: Path
     fusion: Path
+    coefficients: Path | None = None  # of `live` alone
+
+    def live_part(self) -> Path:
+        """That of `live` alone.
+
+        Raises:
+            ArtifactError: there is none.
+        """
+        if self.coefficients is None:
+            raise ArtifactError(f"{spec.COEFFICIENTS_FILE} is missing beside {self.mnet}: export the model again")
+        return self.coefficients
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +53,11 @@ class ModelFile:
         Raises:
             ArtifactError: one is missing (the message names it), or its bytes are not those that were exported.
         """
-        return PartFiles(tnet=self._part("tnet"), mnet=self._part("mnet"), fusion=self._part("fusion"))
+        files = {} if self.sidecar is None else self.sidecar.files
+        coefficients = check_file(files[spec.COEFFICIENTS], self.path.parent) if spec.COEFFICIENTS in files else None
+        return PartFiles(
+            tnet=self._part("tnet"), mnet=self._part("mnet"), fusion=self._part("fusion"), coefficients=coefficients
+        )
 
     def int8_parts(self) -> PartFiles:
         """The same, but T-Net is the one in 8 bit.

@@ -88,3 +88,14 @@ def budget_size(
         return larger(multiple, (side * edge // longest + multiple // 2) // multiple * multiple)
 
     return scaled(height), scaled(width)
+
+
+def capped_size(
+    size: tuple[int, int],
+    edge: int,
+    multiple: int = 16,
+    larger: Callable[[int, int], int] = max,
+    smaller: Callable[[int, int], int] = min,
+) -> tuple[int, int]:
+    """`budget_size`, but that small frames are not enlarged, only rounded; a size that it gives stays as it is."""
+    return budget_size(size, smaller(larger(*size), edge), multiple, larger)

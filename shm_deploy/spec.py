@@ -34,6 +34,9 @@ TNET_FILE = "tnet.onnx"
 MNET_FILE = "mnet.onnx"
 FUSION_FILE = "fusion.onnx"
 PARTS = {"tnet": TNET_FILE, "mnet": MNET_FILE, "fusion": FUSION_FILE}
+COEFFICIENTS = "coefficients"  # the role of live's M-Net without its last step, what it gives ...
+COEFFICIENTS_FILE = "mnet.coefficients.onnx"  # ... and its file
+LIVE_PARTS = {**PARTS, COEFFICIENTS: COEFFICIENTS_FILE}
 TNET_INT8 = "tnet_int8"  # the role of live's T-Net in 8 bit ...
 TNET_INT8_FILE = "tnet.int8.onnx"  # ... and its file
 

@@ -63,6 +63,9 @@ class OnnxRuntimeParts:
     def mnet(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._run(self._files.mnet, spec.ALPHA_RAW, {spec.IMAGE: image, spec.TRIMAP: trimap})
 
+    def coefficients(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._run(self._files.live_part(), spec.COEFFICIENTS, {spec.IMAGE: image, spec.TRIMAP: trimap})
+
     def fusion(self, trimap: NDArray[np.float32], alpha_raw: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._run(self._files.fusion, spec.ALPHA, {spec.TRIMAP: trimap, spec.ALPHA_RAW: alpha_raw})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Literal
+from typing import Any, Literal
 
 from shm_deploy import spec
 from shm_deploy.artifacts import Kind, ModelFile, PartFiles
@@ -45,15 +45,16 @@ def open_backend(
 
             return OnnxRuntimeBackend(model.path, device, threads)
         case "tiles" | "int8" as name:
-            edge, files = _tnet_edge(model, name), _cpu_parts(model, name)
+            network, files = _live_network(model, name), _cpu_parts(model, name)
             _require("onnxruntime", "cpu")
             from shm_deploy.backends.devices import thread_count
             from shm_deploy.backends.onnxruntime import OnnxRuntimeParts
-            from shm_deploy.backends.tiles import TiledBackend
+            from shm_deploy.backends.tiles import Edges, TiledBackend
 
-            wide, narrow = (OnnxRuntimeParts(files, _on_cpu(device, name), count) for count in (threads, 1))
+            parts = OnnxRuntimeParts(files, _on_cpu(device, name), threads)
+            edges = Edges(tnet=network["tnet_edge"], mnet=network["mnet_edge"])
             nearness = spec.INT8 if name == "int8" else None
-            return TiledBackend(wide, narrow, edge, thread_count(threads), nearness)
+            return TiledBackend(parts, edges, thread_count(threads), nearness)
         case "openvino":
             _require("openvino", "openvino")
             from shm_deploy.backends.openvino import OpenVinoBackend
@@ -118,9 +119,7 @@ def runtime_of(model: ModelFile, backend: BackendName, device: str) -> Runtime:
 def _tiles_pay(model: ModelFile, device: str) -> bool:
     """Whether this is a `live` model with its parts, on a CPU; a GPU is faster in one piece."""
     sidecar = model.sidecar
-    if model.kind != "onnx" or sidecar is None or "tnet_edge" not in sidecar.network:
-        return False
-    if not spec.PARTS.keys() <= sidecar.files.keys():
+    if model.kind != "onnx" or sidecar is None or not spec.LIVE_PARTS.keys() <= sidecar.files.keys():
         return False
     if device != "auto":
         return device == "cpu"
@@ -134,12 +133,14 @@ def _cpu_parts(model: ModelFile, name: Runtime) -> PartFiles:
     return model.int8_parts() if name == "int8" else model.parts()
 
 
-def _tnet_edge(model: ModelFile, name: Runtime) -> int:
-    if model.sidecar is None or "tnet_edge" not in model.sidecar.network:
+def _live_network(model: ModelFile, name: Runtime) -> dict[str, Any]:
+    """The config of a `live` network, as its sidecar has it."""
+    if model.sidecar is None or spec.COEFFICIENTS not in model.sidecar.files:
         raise SpecError(
-            f"got backend {name!r} for {model.path.name}; wanted a `live` model with its sidecar: use 'auto'"
+            f"got backend {name!r} for {model.path.name}; wanted a `live` model with its sidecar and "
+            f"{spec.COEFFICIENTS_FILE}: use 'auto', or export it again"
         )
-    return int(model.sidecar.network["tnet_edge"])
+    return model.sidecar.network
 
 
 def _on_cpu(device: str, name: Runtime) -> str:

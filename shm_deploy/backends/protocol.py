@@ -94,3 +94,11 @@ class Parts(Protocol):
     def close(self) -> None:
         """Release what is held; a second call does nothing."""
         ...
+
+
+class LiveParts(Parts, Protocol):
+    """Those of `live`, whose M-Net also runs without its last step."""
+
+    def coefficients(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, 3, H, W) and a trimap of any size -> (N, 4, h, w): raw alpha's slopes along R, G, B [1/level], offset."""
+        ...

@@ -1,38 +1,43 @@
-"""`live` on a CPU: T-Net on the whole frame, M-Net only on the tiles that hold unknown pixels.
+"""`live` on a CPU: both networks on their own budgets of pixels, the frame's own pixels only where they matter.
 
-Where U_s is small, M-Net is taken to agree with T-Net, and Eq. 4 gives alpha = F_s / (F_s + B_s). On photographs of
-large people at 720p the mean difference from one run on the whole frame is at most 6.3e-6, at three quarters of its CPU
-time (benchmarks/results/tiles.json).
+Where U_s is small, M-Net is taken to agree with T-Net, and Eq. 4 gives alpha = F_s / (F_s + B_s), which is enlarged as
+it is. Elsewhere, tile by tile, raw alpha is drawn from M-Net's coefficients, and fused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from shm_deploy import geometry, spec
-from shm_deploy.backends.protocol import Describes, Facts, Mattes, Parts
+from shm_deploy.backends.protocol import Describes, Facts, LiveParts, Mattes
 
-ROWS = 192  # height of what a tile decides [px]
-COLUMNS = 32  # its width is a multiple of this [px]
-HALO = 48  # what M-Net sees around that [px]
+ROWS, COLUMNS = 96, 64  # of a tile [px]; OpenBLAS computes products of larger ones on threads of its own
 NEGLIGIBLE = 0.1  # U_s below this: M-Net is not asked
-DENSE_SHARE = 0.9  # of the frame, covered by tiles and their halos: one run on the whole frame is cheaper
-TRIMAP_SHARE = 4  # M-Net takes its trimap at a quarter of the sides of its image
-
-Box = tuple[slice, slice]  # rows and columns of the padded frame [px]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tile:
-    """What M-Net sees, and which core of that is kept."""
+class Edges:
+    """Longest sides at which the networks look at a frame [px]."""
 
-    patch: Box
-    core: Box
+    tnet: int
+    mnet: int
+
+
+class Tile(NamedTuple):
+    """A part of a frame [px]."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
 
 
 class TiledBackend:
@@ -40,23 +45,20 @@ class TiledBackend:
 
     device = "cpu"
 
-    def __init__(
-        self, parts: Parts, narrow: Parts, tnet_edge: int, threads: int, nearness: spec.Tolerance | None = None
-    ) -> None:
+    def __init__(self, parts: LiveParts, edges: Edges, threads: int, nearness: spec.Tolerance | None = None) -> None:
         """Take over the parts of a `live` model; they are closed with this.
 
         Args:
             parts: on all threads.
-            narrow: the same on one thread, for tiles: many at once are faster than many threads in turn on each.
-            tnet_edge: longest side of its T-Net's input [px].
-            threads: that run tiles.
+            edges: of its networks.
+            threads: that draw tiles.
             nearness: of the mattes to float32 ones, where T-Net is in 8 bit; it is the backend "int8" then.
         """
         self.name = "tiles" if nearness is None else "int8"
         self._nearness = nearness
         self._parts = parts
-        self._narrow = narrow
-        self._tnet_edge = tnet_edge
+        self._edges = edges
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tiles")
 
     def run(self, frames: NDArray[np.uint8]) -> Mattes:  # as in Backend
@@ -78,81 +80,94 @@ class TiledBackend:
 
     def close(self) -> None:
         self._pool.shutdown()
-        self._narrow.close()
         self._parts.close()
 
     def _matte(self, frame: NDArray[np.uint8]) -> Mattes:
         size = (frame.shape[0], frame.shape[1])
-        trimap = self._parts.tnet(_planes(self._reduced(frame)))[0]  # (3, h, w)
-        alpha = self._fused(frame, trimap)
-        in_bytes = np.asarray(cv2.convertScaleAbs(np.moveaxis(trimap, 0, -1), alpha=255))
-        return Mattes(np.asarray(cv2.convertScaleAbs(alpha, alpha=255), np.uint8), geometry.enlarge(in_bytes, size))
+        seen_by_tnet, seen_by_mnet = self._reduced(frame)
+        trimap = self._parts.tnet(_planes(seen_by_tnet))[0]  # (3, h, w)
+        whole_trimap = self._pool.submit(geometry.enlarge, _in_bytes(np.moveaxis(trimap, 0, -1)), size)
+        alpha = geometry.enlarge(_in_bytes(_known_alpha(trimap)), size)
+        tiles = find_tiles(trimap[spec.UNKNOWN], size)
+        if tiles:
+            coefficients = self._parts.coefficients(_planes(seen_by_mnet), trimap[None])[0]
+            shares = [tiles[first :: self._threads] for first in range(self._threads)]
+            list(self._pool.map(partial(_draw, frame, alpha, coefficients, trimap), shares))
+        return Mattes(alpha, whole_trimap.result())
 
-    def _reduced(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8] | NDArray[np.float32]:
-        """A large frame at twice T-Net's input size: T-Net's own first step, without a float copy in planes.
+    def _reduced(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What T-Net and M-Net see: the frame, or, where it is large, what their graphs would make of it first.
 
         In floats: rounded to bytes here, the matte would move by 7 to 19 levels in a thousandth of its pixels.
         """
-        if max(frame.shape[:2]) <= 2 * self._tnet_edge:
-            return frame
-        height, width = geometry.budget_size((frame.shape[0], frame.shape[1]), self._tnet_edge)
-        size = (2 * width, 2 * height)
-        return np.asarray(cv2.resize(frame.astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
-
-    def _fused(self, frame: NDArray[np.uint8], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Eq. 4, with raw alpha where it matters: (H, W)."""
-        size = height, width = frame.shape[0], frame.shape[1]
-        unknown = geometry.enlarge(trimap[spec.UNKNOWN], size)
-        padded = _pad(frame, spec.STRIDE)
-        tiles = find_tiles(unknown, (padded.shape[0], padded.shape[1]))
-        foreground = geometry.enlarge(trimap[spec.FOREGROUND], size)
-        if sum(_area(tile.patch) for tile in tiles) >= DENSE_SHARE * height * width:
-            return foreground + unknown * self._parts.mnet(_planes(frame), trimap[None])[0, 0]
-        alpha = geometry.enlarge(_known_alpha(trimap), size)
-        # M-Net takes its trimap at this size: a patch of it is what it would make itself.
-        small = ((height + TRIMAP_SHARE - 1) // TRIMAP_SHARE, (width + TRIMAP_SHARE - 1) // TRIMAP_SHARE)
-        small_trimap = _pad(geometry.enlarge(np.moveaxis(trimap, 0, -1), small), spec.STRIDE // TRIMAP_SHARE)
-
-        def decide(tile: Tile) -> None:
-            image, seen = _planes(padded[tile.patch]), _planes(small_trimap[_divided(tile.patch, TRIMAP_SHARE)])
-            raw = self._narrow.mnet(image, seen)[0, 0, *_within(tile)]
-            alpha[tile.core] = foreground[tile.core] + unknown[tile.core] * raw
-
-        list(self._pool.map(decide, sorted(tiles, key=lambda tile: -_area(tile.patch))))  # the last ones end together
-        return alpha
+        size = (frame.shape[0], frame.shape[1])
+        floats = frame.astype(np.float32)
+        height, width = geometry.budget_size(size, self._edges.tnet)
+        twice = (2 * height, 2 * width)  # T-Net's graph takes 2x2 means of that
+        for_tnet = floats if max(size) <= 2 * self._edges.tnet else _resized(floats, twice)
+        return for_tnet, _resized(floats, geometry.capped_size(size, self._edges.mnet))
 
 
-def find_tiles(unknown: NDArray[np.float32], padded: tuple[int, int]) -> list[Tile]:
-    """Cover the unknown pixels of a frame with as few pixels as tiles of one height allow.
+def find_tiles(unknown: NDArray[np.float32], size: tuple[int, int]) -> list[Tile]:
+    """The tiles of a frame in which U_s may reach `NEGLIGIBLE` once it is enlarged.
 
     Args:
-        unknown: (H, W), U_s in 0..1.
-        padded: (height, width) of the frame with its padding, which halos may reach into.
+        unknown: (h, w), U_s in 0..1, at T-Net's size.
+        size: (height, width) of the frame [px].
     """
-    height, width = unknown.shape
-    tiles = []
-    for top in range(0, height, ROWS):
-        bottom = min(top + ROWS, height)
-        needed = np.flatnonzero(unknown[top:bottom].max(axis=0) >= NEGLIGIBLE)
-        for left, right in _runs(np.unique(needed // COLUMNS)):
-            tiles.append(
-                Tile(
-                    patch=(
-                        slice(max(top - HALO, 0), min(top + ROWS + HALO, padded[0])),
-                        slice(max(left - HALO, 0), min(right + HALO, padded[1])),
-                    ),
-                    core=(slice(top, bottom), slice(left, min(right, width))),
-                )
-            )
-    return tiles
+    rows, columns = (
+        [(start, min(start + side, length)) for start in range(0, length, side)]
+        for length, side in zip(size, (ROWS, COLUMNS), strict=True)
+    )
+    sources = [
+        [_interpolation(*ends, size[axis], unknown.shape[axis]).sources for ends in sides]
+        for axis, sides in enumerate((rows, columns))
+    ]
+    by_rows = np.stack([unknown[there].max(axis=0) for there in sources[0]])
+    largest = np.stack([by_rows[:, there].max(axis=1) for there in sources[1]], axis=1)
+    return [Tile(*rows[row], *columns[column]) for row, column in np.argwhere(largest >= NEGLIGIBLE).tolist()]
 
 
-def _runs(cells: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Left and right [px] of runs of cells; halos that would meet make one run of two."""
-    if not cells.size:
-        return []
-    breaks = np.flatnonzero((np.diff(cells) - 1) * COLUMNS > 2 * HALO) + 1
-    return [(int(run[0]) * COLUMNS, (int(run[-1]) + 1) * COLUMNS) for run in np.split(cells, breaks)]
+def enlarged_part(planes: NDArray[np.float32], size: tuple[int, int], tile: Tile) -> NDArray[np.float32]:
+    """A tile of `planes` (K, h, w) enlarged to `size` (height, width): (K, rows, columns), as `geometry.enlarge`."""
+    down = _interpolation(tile.top, tile.bottom, size[0], planes.shape[1])
+    across = _interpolation(tile.left, tile.right, size[1], planes.shape[2])
+    return np.asarray(down.weights @ planes[:, down.sources, across.sources] @ across.weights.T, np.float32)
+
+
+class Interpolation(NamedTuple):
+    """How the places of a side are made of their sources, bilinearly, with half-pixel centres."""
+
+    weights: NDArray[np.float32]  # (places, sources)
+    sources: slice
+
+
+@lru_cache(maxsize=4096)  # the sides of a few frame sizes: made anew, they would take longer than what they are for
+def _interpolation(start: int, stop: int, length: int, num_sources: int) -> Interpolation:
+    """Of the places from `start` to `stop`, of `length` in all, which `num_sources` are enlarged to."""
+    centres = np.clip((np.arange(start, stop) + 0.5) * (num_sources / length) - 0.5, 0, num_sources - 1)
+    sources = np.arange(int(centres[0]), min(int(centres[-1]) + 2, num_sources))
+    weights = np.maximum(1 - np.abs(centres[:, None] - sources), 0).astype(np.float32)
+    return Interpolation(weights, slice(int(sources[0]), int(sources[-1]) + 1))
+
+
+def _draw(
+    frame: NDArray[np.uint8],
+    alpha: NDArray[np.uint8],
+    coefficients: NDArray[np.float32],
+    trimap: NDArray[np.float32],
+    tiles: Iterable[Tile],
+) -> None:
+    """Eq. 4, with raw alpha read from M-Net's coefficients, written into alpha's tiles."""
+    size = (frame.shape[0], frame.shape[1])
+    fusing = trimap[[spec.FOREGROUND, spec.UNKNOWN]]
+    for tile in tiles:
+        rows, columns = slice(tile.top, tile.bottom), slice(tile.left, tile.right)
+        read = enlarged_part(coefficients, size, tile)
+        colours = np.moveaxis(frame[rows, columns], -1, 0)
+        raw = np.clip((read[:3] * colours).sum(axis=0) + read[3], 0, 1)
+        foreground, unknown = enlarged_part(fusing, size, tile)
+        alpha[rows, columns] = _in_bytes(foreground + unknown * raw)
 
 
 def _known_alpha(trimap: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -161,32 +176,16 @@ def _known_alpha(trimap: NDArray[np.float32]) -> NDArray[np.float32]:
     return foreground / np.maximum(foreground + background, np.float32(1e-6))
 
 
-def _area(box: Box) -> int:
-    return (box[0].stop - box[0].start) * (box[1].stop - box[1].start)
+def _in_bytes(x: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.convertScaleAbs(x, alpha=255), np.uint8)
 
 
-def _divided(box: Box, divisor: int) -> Box:
-    rows, columns = (slice(side.start // divisor, side.stop // divisor) for side in box)
-    return rows, columns
+def _resized(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    if image.shape[:2] == size:
+        return image
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _within(tile: Tile) -> Box:
-    """The core, as seen from the patch's corner."""
-    rows, columns = (
-        slice(core.start - patch.start, core.stop - patch.start)
-        for core, patch in zip(tile.core, tile.patch, strict=True)
-    )
-    return rows, columns
-
-
-def _pad(x: NDArray[geometry.Pixel], multiple: int) -> NDArray[geometry.Pixel]:
-    """Replicate the right and bottom edge of (H, W, C) until both sides are multiples, as the networks do."""
-    bottom, right = -x.shape[0] % multiple, -x.shape[1] % multiple
-    if (bottom, right) == (0, 0):
-        return x
-    return np.asarray(cv2.copyMakeBorder(x, 0, bottom, 0, right, cv2.BORDER_REPLICATE), x.dtype)
-
-
-def _planes(image: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H, W, 3) -> (1, 3, H, W) float32, contiguous."""
-    return np.ascontiguousarray(np.moveaxis(image, -1, 0), np.float32)[None]
+def _planes(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W, 3) -> (1, 3, H, W), contiguous."""
+    return np.stack(cv2.split(image))[None]

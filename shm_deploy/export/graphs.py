@@ -12,7 +12,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -25,6 +25,7 @@ from torch.export import Dim
 
 from shm_deploy import spec
 from shm_train.networks import FrameEntry, FrameExit, SemanticHumanMatting
+from shm_train.networks.live import LiveMNet
 
 # Traced with more than one image and sides that differ, so that nothing is taken for a constant or for equal.
 TRACE_BATCH = 2
@@ -44,7 +45,7 @@ JOINED_ORDER = ("entry", "tnet", "mnet", "fusion", "exit")
 
 @dataclass(frozen=True, kw_only=True)
 class Graphs:
-    """One network as ONNX; `parts` is keyed like `spec.PARTS`, joined graphs are None unless asked for."""
+    """One network as ONNX; `parts` by role, for `live` with `spec.COEFFICIENTS`; joined graphs only if asked for."""
 
     parts: Mapping[str, ModelProto]
     joined: ModelProto | None
@@ -59,8 +60,25 @@ class TrimapNet(nn.Module):
         self.tnet = tnet
 
     def forward(self, image: Tensor) -> Tensor:
-        """(N, 3, H, W) RGB 0..255 -> softmax trimap (N, 3, h, w), order F, B, U."""
-        return torch.softmax(self.tnet(image), dim=1)
+        """(N, 3, H, W) RGB 0..255 -> softmax trimap (N, 3, h, w), order F, B, U.
+
+        Written out: ONNX Runtime turns the image around for a softmax along channels, three times as long.
+        """
+        logits = self.tnet(image)
+        shares = torch.exp(logits - logits.amax(dim=1, keepdim=True))
+        return shares / shares.sum(dim=1, keepdim=True)
+
+
+class CoefficientsNet(nn.Module):
+    """Live's M-Net but for drawing the pixels, as `mnet.coefficients.onnx` has it."""
+
+    def __init__(self, mnet: LiveMNet) -> None:
+        super().__init__()
+        self.mnet = mnet
+
+    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
+        """As `LiveMNet.coefficients`."""
+        return self.mnet.coefficients(image, trimap)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +144,7 @@ def _parts(network: SemanticHumanMatting) -> dict[str, _Part]:
     own = network.fusion.resizes  # whether the trimap has a size of its own
     trimap = torch.zeros(TRACE_BATCH, 3, *(TRACE_TRIMAP_SIZE if own else TRACE_SIZE))
     trimap_dims = {0: "N", 2: "h", 3: "w"} if own else frame
-    return {
+    parts = {
         "tnet": _Part(
             module=TrimapNet(network.tnet),
             inputs={spec.IMAGE: image},
@@ -146,6 +164,13 @@ def _parts(network: SemanticHumanMatting) -> dict[str, _Part]:
             outputs={spec.ALPHA: frame},
         ),
     }
+    if isinstance(network.mnet, LiveMNet):
+        parts[spec.COEFFICIENTS] = replace(
+            parts["mnet"],
+            module=CoefficientsNet(network.mnet),
+            outputs={spec.COEFFICIENTS: {0: "N", 2: "h4", 3: "w4"}},
+        )
+    return parts
 
 
 def _ends(network: SemanticHumanMatting) -> dict[str, _Part]:

@@ -55,4 +55,4 @@ class ExportSpec:
         """The file of each role that there may be."""
         joined = {"joined": f"{self.name}.onnx", "joined_fp16": f"{self.name}.fp16.onnx", "plan": f"{self.name}.plan"}
         compact = {"weights": f"{self.name}.weights", "rounded": f"{self.name}.pt"} if self.compact else {}
-        return {**spec.PARTS, spec.TNET_INT8: spec.TNET_INT8_FILE, **joined, **compact}
+        return {**spec.LIVE_PARTS, spec.TNET_INT8: spec.TNET_INT8_FILE, **joined, **compact}

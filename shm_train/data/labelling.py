@@ -55,7 +55,7 @@ def label(
 ) -> dict[str, str]:
     """Write the labels that are not there yet.
 
-    The order mixes the sources: a run that is stopped early has some of each.
+    The order is that of `mixed`: a run that is stopped early has some of each source.
 
     Args:
         photographs: what to label.
@@ -73,8 +73,7 @@ def label(
     makers = _makers(config)
     _keep_settings(folder, config)
     unreadable = {}
-    ordered = sorted(photographs, key=lambda photograph: hashlib.sha1(photograph.key.encode()).digest())
-    for count, photograph in enumerate(ordered, start=1):
+    for count, photograph in enumerate(mixed(photographs), start=1):
         stem = folder / photograph.source / photograph.picture.stem
         files = {stem.with_name(stem.name + ending): make for ending, make in makers.items()}
         missing = {path: make for path, make in files.items() if not path.is_file()}
@@ -89,6 +88,14 @@ def label(
                 write_whole(path, np.round(plane * 255).astype(np.uint8))
         done(count)
     return unreadable
+
+
+def mixed(photographs: Sequence[Photograph]) -> list[Photograph]:
+    """In an order, always the same, that begins with some of each source and of each side of the split.
+
+    The split goes by a digest of the key: by the same one, what is held out would all come first.
+    """
+    return sorted(photographs, key=lambda photograph: hashlib.sha1(f"label {photograph.key}".encode()).digest())
 
 
 def judge_labels(photographs: Sequence[Photograph], folder: Path, rules: LabelRules) -> dict[Photograph, str | None]:

@@ -38,6 +38,7 @@ class LiveConfig:
     variant: Literal["live"] = "live"
     method: Method = "shm"
     tnet_edge: int = 320  # longest side of T-Net's input [px]; its cost does not grow with the frame
+    mnet_edge: int = 640  # longest side of M-Net's input, which is never enlarged [px]
     tnet_width: int = 32  # channels of T-Net's decoder at a quarter of its input; others follow from it
     mnet_widths: tuple[int, int, int] = (32, 48, 64)  # channels at 1/4, 1/8, 1/16 of the frame
 
@@ -45,6 +46,8 @@ class LiveConfig:
         _check_method(self.method)
         if self.tnet_edge < 64 or self.tnet_edge % 32:
             raise SpecError(f"got tnet_edge {self.tnet_edge}; it must be a multiple of 32, at least 64")
+        if self.mnet_edge < 64 or self.mnet_edge % 16:
+            raise SpecError(f"got mnet_edge {self.mnet_edge}; it must be a multiple of 16, at least 64")
         if self.tnet_width < 4 or self.tnet_width % 4:
             raise SpecError(f"got tnet_width {self.tnet_width}; it must be a multiple of 4, at least 4")
         if len(self.mnet_widths) != 3 or min(self.mnet_widths) < 1:

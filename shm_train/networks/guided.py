@@ -1,4 +1,4 @@
-"""Alpha at the frame's size from alpha at a quarter of its sides: colour says where within the squares edges lie."""
+"""Alpha at the frame's size from a much smaller one: colour says where within its places edges lie."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shm_train.networks.ops import resize
+from shm_train.networks.ops import channels, resize
 
 
 class GuidedFilter(nn.Module):
@@ -18,24 +18,21 @@ class GuidedFilter(nn.Module):
     colours I in 0..1, coarse alpha p and weights w: where a person's and the ground's colours differ, alpha gets their
     finest edges, hair too, although p has none. Always float32: differences of products leave half precision nothing.
 
-    Source: He et al. 2010, Guided Image Filtering, with a colour guide; weighted, and read at a larger size than it is
-    solved at, as in He & Sun 2015, Fast Guided Filter.
+    Source: He et al. 2010, Guided Image Filtering, with a colour guide, and weighted.
     """
 
     RADIUS = 2  # of the windows [places of the coarse alpha]
     EPSILON = 3e-5  # [squared colour difference]
 
     def forward(self, image: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
-        """Image (N, 3, sH, sW) RGB 0..255, alpha and positive weight (N, 1, H, W) -> alpha (N, 1, sH, sW) float32.
+        """Image (N, 3, sH, sW) RGB 0..255, alpha and positive weight (N, 1, H, W) -> coefficients (N, 4, H, W) float32.
 
-        It is not clamped.
+        They are `draw`'s: alpha's slopes along R, G and B [1 per level], then its offset.
         """
         image = image.float()
         square = image.shape[-1] // alpha.shape[-1]
         slopes, offset = self._fit(F.avg_pool2d(image, square) / 255, alpha.float(), weight.float())
-        slopes, offset = resize(slopes / 255, image.shape[-2:]), resize(offset, image.shape[-2:])
-        red, green, blue = torch.split(slopes * image, 1, dim=1)
-        return red + green + blue + offset
+        return torch.cat([slopes / 255, offset], dim=1)
 
     def _fit(self, colour: Tensor, alpha: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Colour (N, 3, H, W), alpha, weight (N, 1, H, W) -> slopes (N, 3, H, W), offset (N, 1, H, W)."""
@@ -43,7 +40,7 @@ class GuidedFilter(nn.Module):
         sums = self._sums(torch.cat([weight, weight * planes], dim=1))
         means = sums[:, 1:] / sums[:, :1]
         mean_alpha, mean_colour = means[:, :1], means[:, 1:4]
-        rr, rg, rb, gg, gb, bb, ar, ag, ab = torch.split(means[:, 4:] - _products(mean_alpha, mean_colour), 1, dim=1)
+        rr, rg, rb, gg, gb, bb, ar, ag, ab = channels(means[:, 4:] - _products(mean_alpha, mean_colour), 9)
         covariance = Symmetric(rr + self.EPSILON, rg, rb, gg + self.EPSILON, gb, bb + self.EPSILON)
         slopes = torch.cat(solve(covariance, (ar, ag, ab), least=self.EPSILON), dim=1)
         return slopes, mean_alpha - (slopes * mean_colour).sum(dim=1, keepdim=True)
@@ -55,9 +52,26 @@ class GuidedFilter(nn.Module):
         return F.avg_pool2d(rows, (1, side), 1, (0, self.RADIUS))
 
 
+def draw(image: Tensor, coefficients: Tensor) -> Tensor:
+    """Read a guided filter at every pixel: alpha is a . I + b, with a and b between those of the places around.
+
+    Source: He & Sun 2015, Fast Guided Filter: solved at a small size, read at a larger one.
+
+    Args:
+        image: (N, 3, H, W) RGB 0..255, of any size.
+        coefficients: (N, 4, h, w), the filter's.
+
+    Returns:
+        (N, 1, H, W) float32, not clamped.
+    """
+    at_pixels = resize(coefficients, image.shape[-2:])
+    red, green, blue = channels(at_pixels[:, :3] * image.float(), 3)
+    return red + green + blue + at_pixels[:, 3:]
+
+
 def _products(alpha: Tensor, colour: Tensor) -> Tensor:
     """(N, 1, H, W), (N, 3, H, W) -> (N, 9, H, W): each pair of colour's planes once, then alpha with each."""
-    red, green, blue = torch.split(colour, 1, dim=1)
+    red, green, blue = channels(colour, 3)
     return torch.cat([red * colour, green * colour[:, 1:], blue * blue, alpha * colour], dim=1)
 
 

@@ -49,6 +49,14 @@ def resize(x: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
 
 
+def channels(x: Tensor, count: int) -> list[Tensor]:
+    """(N, count, H, W) -> so many (N, 1, H, W).
+
+    By slices: where the exporter has lost the number of channels, `split` makes a sequence, which TensorRT lacks.
+    """
+    return [x[:, index : index + 1] for index in range(count)]
+
+
 class ConvNormAct(nn.Sequential):
     """Convolution that keeps the size (or divides it by `stride`), batch norm, ReLU."""
 

@@ -154,7 +154,7 @@ def live_folder(
     folder = tmp_path_factory.mktemp("live")
     checkpoint = folder / "live.pt"
     save_checkpoint(checkpoint, Checkpoint(config=live_network.config, weights=live_network.state_dict()))
-    files = {spec.PARTS[role]: part for role, part in live_graphs.parts.items()}
+    files = {spec.LIVE_PARTS[role]: part for role, part in live_graphs.parts.items()}
     for name, graph in {**files, "shm.onnx": live_graphs.joined, "shm.fp16.onnx": live_graphs.joined_fp16}.items():
         onnx.save(graph, folder / name)
     image = np.ascontiguousarray(portrait[64:192, 128:288])

@@ -13,7 +13,7 @@ from shm_deploy import spec
 from shm_deploy.sidecar import EngineRecord, FileRecord, GoldenImage, Profile, Sidecar, png_to_text, record_file
 
 ROLES = {"shm.onnx": "joined", "shm.fp16.onnx": "joined_fp16", "shm.plan": "plan"} | {
-    file: role for role, file in spec.PARTS.items()
+    file: role for role, file in spec.LIVE_PARTS.items()
 }
 
 ENGINE = EngineRecord(
@@ -22,7 +22,7 @@ ENGINE = EngineRecord(
     precision="fp16",
     half_layers=90,
     float_layers=10,
-    fp32_islands=("tnet.Softmax",),
+    fp32_islands=("tnet.Exp",),
     profiles=(Profile(minimum=(1, 64, 64), optimum=(1, 608, 800), maximum=(4, 1504, 1504)),),
     compute_capabilities=("8.6",),
     gpu=None,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shm_deploy.errors import SpecError
-from shm_deploy.geometry import budget_size, enlarge, pad_to_graph, shrink, working_size
+from shm_deploy.geometry import budget_size, capped_size, enlarge, pad_to_graph, shrink, working_size
 from shm_deploy.matter import Matter
 from tests.deploy.fakes import FakeBackend
 
@@ -89,3 +89,14 @@ def test_padding_repeats_the_right_and_bottom_edge() -> None:
 def test_budget_is_the_same_for_every_frame_of_one_shape(size: tuple[int, int], wanted: tuple[int, int]) -> None:
     """320 px wide, sides in multiples of 32, at least one: 1080 * 320 / 1920 = 180 is nearest to 192."""
     assert budget_size(size, 320) == wanted
+
+
+@pytest.mark.parametrize(
+    ("size", "seen"),
+    [((720, 1280), (368, 640)), ((1920, 1080), (640, 368)), ((480, 640), (480, 640)), ((100, 150), (96, 144))],
+    ids=str,
+)
+def test_capped_size_never_enlarges_but_to_whole_multiples(size: tuple[int, int], seen: tuple[int, int]) -> None:
+    """The longest side is at most 640, both are multiples of 16, and what was brought there stays as it is."""
+    assert capped_size(size, 640) == seen
+    assert capped_size(seen, 640) == seen

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shm_deploy import spec
 from shm_deploy.artifacts import ModelFile, find_model
 from shm_deploy.backends import open_backend
 from shm_deploy.backends.opening import BackendName, runtime_of
@@ -30,14 +31,16 @@ def live_model(model: Path, folder: Path, network: dict[str, Any]) -> ModelFile:
     """The graphs of a model copied beside a sidecar that names its network."""
     for file in model.parent.glob("*.onnx"):
         shutil.copy(file, folder)
+    if network["variant"] == "live":
+        shutil.copy(folder / spec.MNET_FILE, folder / spec.COEFFICIENTS_FILE)  # a file; nothing here runs it
     copied = folder / model.name
     write_sidecar(sidecar_path(copied), sidecar_of(copied, network=network))
     return find_model(copied)
 
 
 def test_live_runs_in_tiles_on_a_cpu(tiny_model: Path, tmp_path: Path) -> None:
-    """Its sidecar tells T-Net's budget; CUDA, or a word of the caller's, takes it in one piece."""
-    model = live_model(tiny_model, tmp_path, {"variant": "live", "tnet_edge": 320})
+    """Its sidecar tells the networks' budgets; CUDA, or a word of the caller's, takes it in one piece."""
+    model = live_model(tiny_model, tmp_path, {"variant": "live", "tnet_edge": 320, "mnet_edge": 640})
     assert runtime_of(model, "auto", "cpu") == "tiles"
     assert runtime_of(model, "auto", "cuda") == "onnxruntime"
     assert runtime_of(model, "onnxruntime", "cpu") == "onnxruntime"
@@ -45,7 +48,7 @@ def test_live_runs_in_tiles_on_a_cpu(tiny_model: Path, tmp_path: Path) -> None:
 
 
 def test_paper_runs_in_one_piece(tiny_model: Path, tmp_path: Path) -> None:
-    """Its M-Net sees too far for tiles; asking for them is an error that says what to do."""
+    """Its M-Net works at the frame's size; asking for them is an error that says what to do."""
     model = live_model(tiny_model, tmp_path, {"variant": "paper"})
     assert runtime_of(model, "auto", "cpu") == "onnxruntime"
     with pytest.raises(SpecError, match="wanted a `live` model"):
@@ -54,14 +57,14 @@ def test_paper_runs_in_one_piece(tiny_model: Path, tmp_path: Path) -> None:
 
 def test_tiles_are_for_the_cpu(tiny_model: Path, tmp_path: Path) -> None:
     """Never the CPU where CUDA was asked for."""
-    model = live_model(tiny_model, tmp_path, {"variant": "live", "tnet_edge": 320})
+    model = live_model(tiny_model, tmp_path, {"variant": "live", "tnet_edge": 320, "mnet_edge": 640})
     with pytest.raises(SpecError, match="it is for the CPU"):
         open_backend(model, device="cuda", backend="tiles")
 
 
 def test_8_bit_wants_a_t_net_in_8_bit(tiny_model: Path, tmp_path: Path) -> None:
     """The message says how to export one."""
-    model = live_model(tiny_model, tmp_path, {"variant": "live", "tnet_edge": 320})
+    model = live_model(tiny_model, tmp_path, {"variant": "live", "tnet_edge": 320, "mnet_edge": 640})
     with pytest.raises(ArtifactError, match="shm-export --int8"):
         open_backend(model, device="cpu", backend="int8")
 

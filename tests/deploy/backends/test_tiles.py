@@ -1,30 +1,38 @@
-"""Tiles: the same matte as in one piece, with less of M-Net."""
+"""Tiles: the matte of one piece, its pixels drawn only where T-Net is unsure."""
 
 import cv2
 import numpy as np
 import pytest
 
-from shm_deploy import spec
+from shm_deploy import geometry, spec
 from shm_deploy.artifacts import find_model
 from shm_deploy.backends import open_backend
-from shm_deploy.backends.tiles import COLUMNS, HALO, NEGLIGIBLE, ROWS, TiledBackend, find_tiles
+from shm_deploy.backends.tiles import COLUMNS, NEGLIGIBLE, ROWS, Edges, Tile, TiledBackend, enlarged_part, find_tiles
 
 
 class PixelwiseParts:
-    """A T-Net with a fixed answer, and an M-Net that gives each pixel's red value: it needs no halo."""
+    """A T-Net with a fixed answer, and an M-Net by which raw alpha is each pixel's red value."""
 
     def __init__(self, unknown):
         background = 1 - unknown
         self.trimap = np.stack([np.zeros_like(unknown), background, unknown])[None].astype(np.float32)
-        self.num_pixels = []
+        self.seen_by_tnet = []
+        self.seen_by_mnet = []
         self.closed = False
 
     def tnet(self, image):
+        self.seen_by_tnet.append(image.shape[2:])
         return self.trimap
 
+    def coefficients(self, image, trimap):
+        self.seen_by_mnet.append(image.shape[2:])
+        height, width = image.shape[2:]
+        found = np.zeros((1, 4, height // 4, width // 4), np.float32)
+        found[:, 0] = 1 / 255
+        return found
+
     def mnet(self, image, trimap):
-        self.num_pixels.append(image[:, 0].size)
-        return image[:, :1] / 255
+        raise AssertionError("tiles draw by themselves")
 
     def fusion(self, trimap, alpha_raw):
         raise AssertionError("tiles fuse by themselves")
@@ -34,7 +42,7 @@ class PixelwiseParts:
 
 
 def tiled(parts):
-    return TiledBackend(parts, parts, tnet_edge=320, threads=2)
+    return TiledBackend(parts, Edges(tnet=320, mnet=640), threads=2)
 
 
 def frame_of(height, width):
@@ -46,12 +54,6 @@ def unknown_square():
     unknown = np.zeros((60, 80), np.float32)
     unknown[20:26, 30:38] = 1
     return unknown
-
-
-def boxes(tiles, name):
-    """(top, bottom, left, right) of each."""
-    found = [getattr(tile, name) for tile in tiles]
-    return [(rows.start, rows.stop, columns.start, columns.stop) for rows, columns in found]
 
 
 @pytest.mark.parametrize("size", [(720, 1280), (719, 1281), (1500, 333), (64, 1500)], ids=str)
@@ -66,29 +68,41 @@ def test_tiles_give_the_matte_of_one_piece(size):
     np.testing.assert_allclose(alpha[decided], (unknown * frame[..., 0])[decided], atol=0.51)
 
 
-def test_tiles_are_as_wide_as_what_is_unknown():
-    """Columns in whole cells, halos around, and neither leaves the padded frame."""
-    unknown = np.zeros((300, 500), np.float32)
-    unknown[10, 40] = NEGLIGIBLE
-    unknown[100, 70] = 1
-    unknown[290, 490] = 1
-    tiles = find_tiles(unknown, (304, 512))
-    assert boxes(tiles, "core") == [(0, ROWS, 32, 96), (ROWS, 300, 480, 500)]
-    assert boxes(tiles, "patch") == [(0, ROWS + HALO, 0, 96 + HALO), (ROWS - HALO, 304, 480 - HALO, 512)]
+@pytest.mark.parametrize("size", [(720, 1280), (719, 1281), (37, 61)], ids=str)
+def test_tiles_hold_every_pixel_that_is_unknown(size):
+    """And none of those without one but for what a single source reaches beyond them."""
+    unknown = np.zeros((60, 80), np.float32)
+    unknown[0, 0] = unknown[31, 44] = unknown[59, 79] = 1
+    held = np.zeros(size, bool)
+    tiles = find_tiles(unknown, size)
+    for tile in tiles:
+        held[tile.top : tile.bottom, tile.left : tile.right] = True
+    enlarged = geometry.enlarge(unknown, size)
+    assert held[enlarged >= NEGLIGIBLE].all()
+    assert len(tiles) <= 3 * 4  # each of the three may lie at a corner of four
+    assert all(tile.bottom - tile.top <= ROWS and tile.right - tile.left <= COLUMNS for tile in tiles)
 
 
-def test_tiles_whose_halos_would_meet_are_one():
-    """A gap of two halos is left out; a wider one parts two tiles."""
-    unknown = np.zeros((64, 640), np.float32)
-    unknown[0, 0] = unknown[0, COLUMNS + 2 * HALO] = unknown[0, 600] = 1
-    assert boxes(find_tiles(unknown, (64, 640)), "core") == [(0, 64, 0, 160), (0, 64, 576, 608)]
+@pytest.mark.parametrize("planes", [(60, 80), (23, 1), (7, 300)], ids=str)
+def test_an_enlarged_part_is_that_of_the_whole(planes):
+    """Bilinear, half-pixel centres, edges kept, also where a side gets smaller in nothing but its number of pixels."""
+    whole = np.random.default_rng(1).random((2, *planes)).astype(np.float32)
+    size = (211, 333)
+    expected = np.stack([geometry.enlarge(plane, size) for plane in whole])
+    for tile in (Tile(0, 96, 0, 64), Tile(100, 196, 130, 194), Tile(192, 211, 320, 333)):
+        part = enlarged_part(whole, size, tile)
+        np.testing.assert_allclose(part, expected[:, tile.top : tile.bottom, tile.left : tile.right], atol=2e-5)
 
 
-def test_mnet_sees_only_tiles_with_unknown_pixels():
-    """A square of 72x128 px, and its slopes of 12x16 px, in a 720p frame."""
+def test_networks_see_large_frames_within_their_budgets():
+    """T-Net at twice its input, whose graph takes means of that; M-Net at its own; small frames as they are."""
     parts = PixelwiseParts(unknown_square())
-    tiled(parts).run(frame_of(720, 1280)[None])
-    assert sum(parts.num_pixels) < 0.15 * 720 * 1280
+    backend = tiled(parts)
+    backend.run(frame_of(720, 1280)[None])
+    backend.run(frame_of(480, 640)[None])
+    backend.run(frame_of(100, 150)[None])
+    assert parts.seen_by_tnet == [(384, 640), (480, 640), (100, 150)]
+    assert parts.seen_by_mnet == [(368, 640), (480, 640), (96, 144)]
 
 
 def test_alpha_is_tnets_where_unknown_is_negligible():
@@ -97,7 +111,7 @@ def test_alpha_is_tnets_where_unknown_is_negligible():
     parts.trimap[0, spec.FOREGROUND] = 0.72
     parts.trimap[0, spec.BACKGROUND] = 0.24
     alpha = tiled(parts).run(frame_of(480, 640)[None]).alpha
-    assert parts.num_pixels == []
+    assert parts.seen_by_mnet == []
     assert np.unique(alpha).tolist() == [191]  # 0.75
 
 
@@ -105,18 +119,9 @@ def test_mnet_is_not_asked_where_nothing_is_unknown():
     """An empty room costs T-Net alone, and its matte is empty."""
     parts = PixelwiseParts(np.zeros((60, 80), np.float32))
     mattes = tiled(parts).run(frame_of(720, 1280)[None])
-    assert parts.num_pixels == []
+    assert parts.seen_by_mnet == []
     assert mattes.alpha.max() == 0
     assert mattes.trimap[0, 0, 0].tolist() == [0, 255, 0]
-
-
-def test_a_frame_full_of_unknown_pixels_runs_in_one_piece():
-    """Where tiles and halos would cover the frame, one run is cheaper."""
-    parts = PixelwiseParts(np.ones((60, 80), np.float32))
-    frame = frame_of(480, 640)
-    alpha = tiled(parts).run(frame[None]).alpha[0]
-    assert parts.num_pixels == [480 * 640]
-    assert np.array_equal(alpha, frame[..., 0])
 
 
 def test_trimap_has_the_size_of_the_frame():

@@ -12,10 +12,11 @@ import pytest
 
 from shm_deploy.errors import MediaError, SpecError
 from shm_train.cli import data
-from shm_train.data.labelling import LabelConfig, label
-from shm_train.data.layout import find_photographs
+from shm_train.data.labelling import LabelConfig, label, mixed
+from shm_train.data.layout import Photograph, find_photographs
 from shm_train.data.pictures import read_colours, read_plane
 from shm_train.data.samples import Pack
+from shm_train.data.split import is_held_out
 from tests.train.conftest import SIDE
 from tests.train.data.folders import picture, write
 
@@ -72,6 +73,17 @@ def arguments(folder, *more, segmenter="segment"):
 
 def num_calls(folder):
     return len((folder / "calls").read_text().splitlines())
+
+
+def test_a_run_that_is_stopped_early_has_some_of_both_sides_of_the_split(folder):
+    """About a tenth of the first quarter is held out, as of all."""
+    photographs = [
+        Photograph(key=f"web-{number}", source="web", picture=folder / f"{number}.jpg", mask=None, person=None)
+        for number in range(400)
+    ]
+    ordered = mixed(photographs)
+    assert sorted(ordered, key=photographs.index) == photographs
+    assert 2 <= sum(is_held_out(photograph.key) for photograph in ordered[:100]) <= 25
 
 
 def test_labels_are_what_the_teacher_said(folder, capsys):

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shm_train.networks.guided import GuidedFilter, Symmetric, solve
+from shm_train.networks.guided import GuidedFilter, Symmetric, draw, solve
 
 SQUARE = 4
 
@@ -16,6 +16,11 @@ SQUARE = 4
 @pytest.fixture
 def rng() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+def filtered(image: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
+    """Alpha at the image's size."""
+    return draw(image, GuidedFilter()(image, alpha, weight))
 
 
 def squares(image: Tensor) -> Tensor:
@@ -27,7 +32,7 @@ def test_alpha_that_is_linear_in_colour_comes_back_at_every_pixel(rng: torch.Gen
     """From its means over squares alone: what the mean takes away, colour says."""
     image = torch.rand(2, 3, 32, 48, generator=rng) * 255
     alpha = 0.2 + (torch.tensor([0.3, -0.4, 0.5]).view(1, 3, 1, 1) * image / 255).sum(dim=1, keepdim=True)
-    found = GuidedFilter()(image, squares(alpha), torch.ones(2, 1, 8, 12))
+    found = filtered(image, squares(alpha), torch.ones(2, 1, 8, 12))
     torch.testing.assert_close(found, alpha, atol=0.02, rtol=0)  # epsilon draws slopes towards zero
     assert (squares(alpha).repeat_interleave(SQUARE, 2).repeat_interleave(SQUARE, 3) - alpha).abs().max() > 0.3
 
@@ -53,22 +58,32 @@ def ridge(colour: NDArray[np.float32], alpha: NDArray[np.float32], weight: NDArr
     return np.linalg.solve(by_weight @ inputs.T + penalty, by_weight @ alpha.ravel().astype(np.float64))
 
 
+def test_coefficients_are_read_at_any_size(rng: torch.Generator) -> None:
+    """A frame three times as large as what they were found on gets the same alpha, three times as large."""
+    image = torch.rand(1, 3, 32, 48, generator=rng) * 255
+    alpha = torch.rand(1, 1, 8, 12, generator=rng)
+    coefficients = GuidedFilter()(image, alpha, torch.ones_like(alpha))
+    large = torch.nn.functional.interpolate(image, scale_factor=3, mode="nearest")
+    centres = draw(large, coefficients)[..., 1::3, 1::3]
+    torch.testing.assert_close(centres, draw(image, coefficients), atol=1e-5, rtol=0)
+
+
 def test_a_place_without_weight_has_no_say(rng: torch.Generator) -> None:
     image = torch.rand(1, 3, 40, 40, generator=rng) * 255
     alpha, weight = squares(image)[:, :1] / 255, torch.ones(1, 1, 10, 10)
     wrong, doubted = alpha.clone(), weight.clone()
     wrong[..., 5, 5] = 30.0
     doubted[..., 5, 5] = 1e-6
-    expected = GuidedFilter()(image, alpha, weight)
-    assert (GuidedFilter()(image, wrong, weight) - expected).abs().max() > 1
-    torch.testing.assert_close(GuidedFilter()(image, wrong, doubted), expected, atol=0.02, rtol=0)
+    expected = filtered(image, alpha, weight)
+    assert (filtered(image, wrong, weight) - expected).abs().max() > 1
+    torch.testing.assert_close(filtered(image, wrong, doubted), expected, atol=0.02, rtol=0)
 
 
 def test_on_one_colour_alpha_is_smoothed() -> None:
     """There colour says nothing: each place gets its window's mean, and nothing explodes."""
     alpha = torch.zeros(1, 1, 12, 12)
     alpha[..., 6:] = 1
-    found = GuidedFilter()(torch.full((1, 3, 48, 48), 128.0), alpha, torch.ones_like(alpha))
+    found = filtered(torch.full((1, 3, 48, 48), 128.0), alpha, torch.ones_like(alpha))
     assert found.min() >= -1e-4
     assert found.max() <= 1 + 1e-4
     assert found[0, 0, 24, 26].item() == pytest.approx(0.6, abs=0.1)
@@ -79,16 +94,16 @@ def test_an_edge_within_squares_is_drawn_at_its_pixel() -> None:
     image = torch.zeros(1, 3, 48, 48)
     image[..., 22:] = 200.0
     truth = (image[:, :1] > 0).float()
-    found = GuidedFilter()(image, squares(truth), torch.ones(1, 1, 12, 12))
+    found = filtered(image, squares(truth), torch.ones(1, 1, 12, 12))
     torch.testing.assert_close(found, truth, atol=0.01, rtol=0)
 
 
 def test_half_tensors_are_taken_and_floats_given(rng: torch.Generator) -> None:
     image = torch.rand(1, 3, 32, 32, generator=rng) * 255
     alpha = squares(image)[:, :1] / 255
-    found = GuidedFilter()(image, alpha.half(), torch.ones_like(alpha).half())
+    found = filtered(image, alpha.half(), torch.ones_like(alpha).half())
     assert found.dtype == torch.float32
-    torch.testing.assert_close(found, GuidedFilter()(image, alpha, torch.ones_like(alpha)), atol=0.05, rtol=0)
+    torch.testing.assert_close(found, filtered(image, alpha, torch.ones_like(alpha)), atol=0.05, rtol=0)
 
 
 @pytest.mark.parametrize("least", [1e-5, 1e-2], ids=["nearly-singular", "well-conditioned"])
