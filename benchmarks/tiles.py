@@ -1,6 +1,7 @@
 """What tiles save, by how much of a frame is unknown: `python -m benchmarks.tiles --photographs DIR`.
 
-Every photograph is matted twice by the packaged model: by tiles, M-Net only where T-Net is unsure, and in one piece.
+Every photograph is matted twice by the packaged model: by parts, whose pixels are drawn only on tiles in which T-Net is
+unsure, and by the joined graph, in one piece.
 Writes benchmarks/results/tiles.json.
 """
 

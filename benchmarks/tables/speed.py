@@ -146,7 +146,7 @@ def soak_table(record: Record) -> str:
 
 
 def tiles_table(record: Record) -> str:
-    """What M-Net on tiles costs beside one run on the whole frame, by the share of unknown pixels."""
+    """What drawing tiles costs beside the joined graph, which draws the whole frame, by the share of unknown pixels."""
     rows = []
     for low, high in pairwise(UNKNOWN_SHARES):
         of_share = [row for row in record["rows"] if low <= row["unknown"] < high]
