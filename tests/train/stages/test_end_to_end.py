@@ -3,8 +3,6 @@
 import csv
 import os
 import signal
-import threading
-import time
 from dataclasses import replace
 
 import pytest
@@ -44,18 +42,27 @@ def assert_bit_equal(one, other):
         assert torch.equal(tensor, other.weights[name]), name
 
 
-class FailingPack(Pack):
-    """A pack whose pictures can't be read any more after a number of reads."""
+class EventfulPack(Pack):
+    """A pack with which something happens at the read after a number of reads."""
 
-    def __init__(self, folder, num_reads):
+    def __init__(self, folder, num_reads, happens):
         super().__init__(folder)
         self.reads_left = num_reads
+        self.happens = happens
 
     def read(self, sample):
         self.reads_left -= 1
-        if self.reads_left < 0:
-            raise ArtifactError(f"{self.file(sample)} is missing or unreadable")
+        if self.reads_left == -1:
+            self.happens(self.file(sample))
         return super().read(sample)
+
+
+def be_missing(path):
+    raise ArtifactError(f"{path} is missing or unreadable")
+
+
+def be_told_to_end(path):
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @pytest.mark.slow
@@ -64,7 +71,7 @@ def test_a_run_cut_by_an_error_resumes_to_equal_weights(tiny_config, pack, tmp_p
     config = replace(tiny_config, save_every=2)
     whole = train(config, 4, pack, tmp_path / "whole")
     with pytest.raises(ArtifactError, match="is missing"):
-        train(config, 4, FailingPack(pack.folder, num_reads=10), tmp_path / "cut")
+        train(config, 4, EventfulPack(pack.folder, 10, be_missing), tmp_path / "cut")
     assert 0 < load_checkpoint(tmp_path / "cut" / "last.pt").training["step"] < 4
     assert_bit_equal(train(config, 4, pack, tmp_path / "cut"), whole)
     assert [row["step"] for row in rows(tmp_path / "cut" / "log.csv")] == list("1234")
@@ -74,20 +81,10 @@ def test_a_run_cut_by_an_error_resumes_to_equal_weights(tiny_config, pack, tmp_p
 def test_a_run_stopped_by_sigterm_saves_and_resumes_to_equal_weights(tiny_config, pack, tmp_path):
     """SIGTERM ends the run after the step it is in, with that step saved."""
     config = replace(tiny_config, save_every=1000)
-    whole = train(config, 8, pack, tmp_path / "whole")
-    log = tmp_path / "cut" / "log.csv"
-
-    def stop_after_two_rows():
-        while not (log.exists() and log.read_text().count("\n") >= 3):
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    watcher = threading.Thread(target=stop_after_two_rows)
-    watcher.start()
-    stopped = train(config, 8, pack, tmp_path / "cut")
-    watcher.join()
-    assert 2 <= stopped.training["step"] < 8
-    assert_bit_equal(train(config, 8, pack, tmp_path / "cut"), whole)
+    whole = train(config, 4, pack, tmp_path / "whole")
+    stopped = train(config, 4, EventfulPack(pack.folder, 10, be_told_to_end), tmp_path / "cut")
+    assert 0 < stopped.training["step"] < 4
+    assert_bit_equal(train(config, 4, pack, tmp_path / "cut"), whole)
 
 
 @pytest.mark.slow
