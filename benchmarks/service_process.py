@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,8 +115,9 @@ class Service:
 def running(*arguments: str) -> Iterator[Service]:
     """Start `shm-serve` with these arguments; it does not outlive the block."""
     command = [sys.executable, "-m", "shm_deploy.cli.serve", "--port", "0", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             yield Service(process)
         finally:
-            process.kill()
+            with suppress(ProcessLookupError):  # it has ended, and its workers with it
+                os.killpg(process.pid, signal.SIGKILL)

@@ -26,6 +26,7 @@ import pytest
 
 from shm_deploy.cli.matte import main
 from tests.deploy.media import zoo
+from tests.deploy.processes import started
 
 pytestmark = pytest.mark.slow
 
@@ -58,11 +59,8 @@ def catalogue(folder: Path, model: Path, address: str | None = None) -> Iterator
     arguments = [str(folder / "in"), "-o", str(folder / "out"), "--alpha", "--model", str(model), "--runner", "ray"]
     options, environment = ([], {}) if address is None else (["--ray-address", address], TOKEN)
     command = [sys.executable, "-m", "shm_deploy.cli.matte", *arguments, *options]
-    with subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.PIPE, text=True) as driver:
-        try:
-            yield driver
-        finally:
-            driver.kill()
+    with started(command, env=os.environ | environment, stdout=subprocess.PIPE, text=True) as driver:
+        yield driver
 
 
 def reader_of(pipe: Path, driver: subprocess.Popen[str]) -> int:
@@ -117,17 +115,17 @@ def cluster() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     options = [f"--port={port}", "--num-cpus=1", "--include-dashboard=false", "--disable-usage-stats", "--block"]
-    node = subprocess.Popen(
+    with started(
         [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", *options],
         env=os.environ | TOKEN | {"RAY_worker_niceness": "0"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        node.send_signal(signal.SIGTERM)
-        node.wait(PATIENCE)
+    ) as node:
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            node.terminate()
+            node.wait(PATIENCE)
 
 
 def finish(driver: subprocess.Popen[str]) -> tuple[int, dict[str, Any]]:

@@ -15,6 +15,7 @@ import pytest
 from shm_deploy.cli.live import main
 from shm_deploy.media.video.reading import ClipReader
 from tests.deploy.media.video import zoo
+from tests.deploy.processes import started
 
 COMMAND = [sys.executable, "-m", "shm_deploy.cli.live"]
 RAW = ["-", "--size", "96x64", "--rate", "25"]
@@ -124,6 +125,7 @@ def test_raw_frames_go_through_pipes(tiny_model: Path) -> None:
             [*COMMAND, *RAW, "-o", "-", option, "--model", str(tiny_model)],
             input=frames.tobytes(),
             capture_output=True,
+            timeout=60,
             check=True,
         )
         assert len(done.stdout) == 3 * 64 * 96 * channels[option]
@@ -138,7 +140,7 @@ def test_signal_in_mid_stream_ends_the_file_well(number: int, tmp_path: Path, ti
     """Exit code 0, a file that plays, and every frame that the summary claims."""
     output = tmp_path / "out.mp4"
     command = [*COMMAND, "lavfi:testsrc2=size=96x64:rate=25", "-o", str(output), "--model", str(tiny_model)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=subprocess.PIPE, text=True) as process:
         part = tmp_path / "out.part.mp4"
         wait_for(lambda: part.is_file() and part.stat().st_size > 0)
         process.send_signal(number)
@@ -155,7 +157,7 @@ def test_killed_run_leaves_a_file_that_plays(tmp_path: Path, tiny_model: Path) -
     """kill -9, which nobody can catch: the unfinished file keeps its name."""
     command = [*COMMAND, "lavfi:testsrc2=size=96x64:rate=25", "-o", str(tmp_path / "out.mkv")]
     part = tmp_path / "out.part.mkv"
-    with subprocess.Popen([*command, "--model", str(tiny_model)]) as process:
+    with started([*command, "--model", str(tiny_model)]) as process:
         wait_for(lambda: part.is_file() and part.stat().st_size > 10_000)
         process.kill()
     assert len(zoo.times_of(part)) > 0
@@ -167,7 +169,7 @@ def test_stalled_pipe_exits_1(tiny_model: Path) -> None:
     """A sender that falls silent, with standard input open."""
     frame = zoo.picture((64, 96)).tobytes()
     command = [*COMMAND, *RAW, "-o", "-", "--alpha", "--timeout", "1", "--model", str(tiny_model)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
         process.stdin.write(3 * frame)
@@ -182,7 +184,7 @@ def test_stalled_pipe_exits_1(tiny_model: Path) -> None:
 def test_second_signal_ends_a_run_that_is_stuck(tiny_model: Path) -> None:
     """Nobody reads its standard output: the first signal waits for that, the second does not."""
     command = [*COMMAND, "lavfi:testsrc2=size=640x480:rate=25", "-o", "-", "--model", str(tiny_model)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with started(command, stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.read(1)
         time.sleep(1)
@@ -196,18 +198,9 @@ def test_second_signal_ends_a_run_that_is_stuck(tiny_model: Path) -> None:
 @pytest.mark.slow
 def test_full_disk_exits_1_and_names_the_file(tmp_path: Path, tiny_model: Path) -> None:
     """Here by a limit on the size of files; what was written can be played."""
-    import resource
-
-    limit = 60_000  # bytes
     output = tmp_path / "out.mp4"
     command = [*COMMAND, "lavfi:testsrc2=size=320x240:rate=25", "-o", str(output), "--model", str(tiny_model)]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-    )
+    done = subprocess.run(["prlimit", "--fsize=60000", *command], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1, done.stderr
     part = tmp_path / "out.part.mp4"
     assert f"can't write {part}: File too large" in done.stderr

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from shm_deploy.live.keys import no_keys, terminal_keys
+from tests.deploy.processes import started
 
 READING = """
 import sys, time
@@ -42,7 +43,7 @@ def test_keys_are_read_one_by_one() -> None:
 
     ours, theirs = pty.openpty()
     before = termios.tcgetattr(theirs)
-    with subprocess.Popen(
+    with started(
         [
             sys.executable,
             "-c",
@@ -58,7 +59,7 @@ def test_keys_are_read_one_by_one() -> None:
         time.sleep(0.05)
         os.write(ours, b"q")
         assert process.stdout.readline() == "2q\n"
-    assert process.returncode == 0
+        assert process.wait(10) == 0
     assert termios.tcgetattr(theirs) == before
     os.close(ours)
     os.close(theirs)

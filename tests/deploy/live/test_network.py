@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.media.video import zoo
+from tests.deploy.processes import started
 
 COMMAND = [sys.executable, "-m", "shm_deploy.cli.live"]
 
@@ -32,7 +33,7 @@ def test_stream_arrives(scheme: str, tmp_path: Path, tiny_model: Path) -> None:
     address = f"{scheme}://127.0.0.1:{free_port()}/live/me"
     model = ["--model", str(tiny_model), "--background", "white"]
     receiver = [*COMMAND, address, "--listen", "-o", str(tmp_path / "out.mkv"), "--latency", "full", *model]
-    with subprocess.Popen(receiver, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as receiving:
+    with started(receiver, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as receiving:
         sender = [*COMMAND, str(clip), "-o", address, "--latency", "full", *model]
         sending = retried(sender)
         answer, messages = receiving.communicate(timeout=60)
@@ -49,7 +50,7 @@ def test_listener_without_a_sender_is_stopped_by_a_signal(tmp_path: Path, tiny_m
     """At once, with exit code 0; no file is begun."""
     address = f"rtmp://127.0.0.1:{free_port()}/live/me"
     command = [*COMMAND, address, "--listen", "-o", str(tmp_path / "out.mp4"), "--model", str(tiny_model)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=subprocess.PIPE, text=True) as process:
         time.sleep(4)
         process.send_signal(signal.SIGTERM)
         answer, _ = process.communicate(timeout=20)

@@ -87,6 +87,7 @@ def test_no_picture_crashes_the_process(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[3],
+        timeout=200,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Done 3000" in done.stderr

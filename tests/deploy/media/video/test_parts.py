@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from shm_deploy.media.video.recipe import Wanted
 from tests.deploy.fakes import FakeBackend
 from tests.deploy.media.video import zoo
 from tests.deploy.media.video.conftest import Run
+from tests.deploy.processes import started
 
 LONG = tuple(Fraction(number, 25) for number in range(90))  # s: keyframes at 0 and 50 at least
 GREEN = Colour(red=0, green=200, blue=0)
@@ -135,14 +135,12 @@ def test_killed_command_leaves_a_film_that_plays_and_goes_on(tmp_path: Path, tin
     command = [sys.executable, "-m", "shm_deploy.cli.matte", str(source), "-o", str(tmp_path / "out.mp4")]
     command += ["--model", str(tiny_model), "--background", "white"]
     part = tmp_path / "out.part.mp4"
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (part.is_file() and part.stat().st_size > 20_000):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with started(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (part.is_file() and part.stat().st_size > 20_000):
+            time.sleep(0.01)
     assert len(zoo.times_of(part)) >= 50
-    done = subprocess.run([*command, "--resume", "--verify"], capture_output=True, text=True)
+    done = subprocess.run([*command, "--resume", "--verify"], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     assert len(zoo.times_of(tmp_path / "out.mp4")) == 2000
 
