@@ -15,7 +15,7 @@ import pytest
 from shm_deploy.cli.live import main
 from shm_deploy.media.video.reading import ClipReader
 from tests.deploy.media.video import zoo
-from tests.deploy.processes import started
+from tests.deploy.processes import started, wait_for
 
 COMMAND = [sys.executable, "-m", "shm_deploy.cli.live"]
 RAW = ["-", "--size", "96x64", "--rate", "25"]
@@ -208,12 +208,3 @@ def test_full_disk_exits_1_and_names_the_file(tmp_path: Path, tiny_model: Path) 
     with ClipReader(part) as clip:
         assert len(list(clip.frames())) > 0
     assert not output.exists()
-
-
-def wait_for(ready: object) -> None:
-    """Look until it is so, half a minute at most."""
-    assert callable(ready)
-    end = time.monotonic() + 30
-    while not ready():
-        assert time.monotonic() < end
-        time.sleep(0.05)

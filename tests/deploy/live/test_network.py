@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.media.video import zoo
-from tests.deploy.processes import started
+from tests.deploy.processes import started, wait_for
 
 COMMAND = [sys.executable, "-m", "shm_deploy.cli.live"]
 
@@ -48,15 +48,22 @@ def test_stream_arrives(scheme: str, tmp_path: Path, tiny_model: Path) -> None:
 @pytest.mark.slow
 def test_listener_without_a_sender_is_stopped_by_a_signal(tmp_path: Path, tiny_model: Path) -> None:
     """At once, with exit code 0; no file is begun."""
-    address = f"rtmp://127.0.0.1:{free_port()}/live/me"
+    port = free_port()
+    address = f"rtmp://127.0.0.1:{port}/live/me"
     command = [*COMMAND, address, "--listen", "-o", str(tmp_path / "out.mp4"), "--model", str(tiny_model)]
     with started(command, stdout=subprocess.PIPE, text=True) as process:
-        time.sleep(4)
+        wait_for(lambda: is_listened_to(port))
         process.send_signal(signal.SIGTERM)
         answer, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     assert json.loads(answer)["num_shown"] == 0
     assert not list(tmp_path.iterdir())
+
+
+def is_listened_to(port: int) -> bool:
+    """Without connecting, which would be a sender."""
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()]
+    return any(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)  # proc_pid_net(5): its state, LISTEN
 
 
 def retried(command: list[str]) -> subprocess.CompletedProcess[str]:
