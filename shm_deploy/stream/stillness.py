@@ -16,6 +16,7 @@ class Stillness:
 
     def __init__(self) -> None:
         self._matted: NDArray[np.float32] | None = None
+        self._size: tuple[int, ...] | None = None  # of that frame: another one may have as many means
 
     def holds(self, frame: NDArray[np.uint8]) -> bool:
         """Whether a frame (H, W, 3) shows what the one that was matted last shows, but for noise.
@@ -24,9 +25,9 @@ class Stillness:
         """
         means = _means(frame)
         before = self._matted
-        if before is not None and before.shape == means.shape and _same(means, before):
+        if before is not None and self._size == frame.shape and _same(means, before):
             return True
-        self._matted = means
+        self._matted, self._size = means, frame.shape
         return False
 
 

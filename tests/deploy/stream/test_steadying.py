@@ -123,3 +123,12 @@ def test_still_scene_costs_one_run_and_gives_every_frame_its_own_result(fake_bac
     np.testing.assert_array_equal(results[5].alpha, results[1].alpha)
     results[1].alpha[:] = 0
     assert results[5].alpha.any()
+
+
+def test_still_scene_whose_frames_change_size_is_matted_again(fake_backend: FakeBackend) -> None:
+    """A camera that goes from 640x480 to 320x240 and back shows the same; each alpha has the size of its own frame."""
+    frames = [np.full((height, width, 3), 90, np.uint8) for height, width in ((480, 640), (240, 320), (480, 640))]
+    with Matter(fake_backend) as matter:
+        results = list(matter.stream(frames))
+    assert [result.alpha.shape for result in results] == [(480, 640), (240, 320), (480, 640)]
+    assert len(fake_backend.shapes) == 3

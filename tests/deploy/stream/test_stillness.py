@@ -42,3 +42,9 @@ def test_other_sizes_are_another_scene() -> None:
     stillness = Stillness()
     stillness.holds(noisy(0))
     assert not stillness.holds(noisy(0)[:, :500])
+
+
+def test_same_scene_at_another_size_of_the_same_proportions_is_new() -> None:
+    """As many means, but the mattes of the one don't fit the other."""
+    grey, stillness = np.full((480, 640, 3), 100, np.uint8), Stillness()
+    assert [stillness.holds(frame) for frame in (grey, grey[::2, ::2], grey[::2, ::2])] == [False, False, True]
