@@ -27,7 +27,7 @@ class Engine:
     """What several streams share."""
 
     backend: Backend
-    on_device: Callable[[Any], DeviceMattes]
+    on_device: Callable[[Any], DeviceMattes]  # goes through the gate itself
     gate: AbstractContextManager[None]
     max_edge: int | None  # px
 
@@ -72,12 +72,11 @@ def _stages(engine: Engine, *, bgr: bool, latency: Latency, steady: bool) -> lis
         stillness, mattes = Stillness(), None
         for job in jobs:
             if job.fit is None:
-                with engine.gate:
-                    yield replace(job, mattes=engine.on_device(job.frame))
+                yield replace(job, mattes=engine.on_device(job.frame))
                 continue
             is_still = steady and stillness.holds(job.input[0])
             if mattes is None or not is_still:
-                with engine.gate:
+                with engine.gate:  # never around a yield, which may wait for ever: closing waits for who is inside
                     mattes = engine.backend.run(job.input)
             yield replace(job, input=None, mattes=mattes, is_still=is_still)
 

@@ -308,3 +308,39 @@ def test_backend_without_device_frames_says_so(fake_backend: FakeBackend) -> Non
     """The error of `on_device`."""
     with Matter(fake_backend) as matter, pytest.raises(SpecError, match="host memory"):
         list(matter.stream([Capsuled(grey(1))]))
+
+
+class CountingDeviceBackend(DeviceBackend):
+    """Says of every frame that it was matted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ran = threading.Semaphore(0)
+
+    def run_on_device(self, frames: Any) -> DeviceMattes:
+        mattes = super().run_on_device(frames)
+        self.ran.release()
+        return mattes
+
+
+def test_stream_on_a_gpu_that_nobody_reads_does_not_keep_a_matter_from_closing() -> None:
+    """All queues are full, and the network waits to hand over: nothing runs, so there is nothing to wait for."""
+    backend, closed = CountingDeviceBackend(), threading.Event()
+    matter = Matter(backend)
+    stream = matter.stream(Capsuled(grey(0)) for _ in count())
+    next(stream)
+    for _ in range(1 + 2 * (ROOM + 1)):  # with the caller, and behind the network and the last stage
+        assert backend.ran.acquire(timeout=5)
+
+    def close() -> None:
+        matter.close()
+        closed.set()
+
+    closing = threading.Thread(target=close)
+    closing.start()
+    try:
+        assert closed.wait(5)
+    finally:
+        stream.close()
+        closing.join(5)
+    assert backend.num_closed == 1
