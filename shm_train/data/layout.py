@@ -138,16 +138,16 @@ def find_photographs(root: Path, person_masks: Path | None) -> list[Photograph]:
         person_masks: folder of masks that say who is meant, by the photographs' places and names; may be None.
 
     Raises:
-        SpecError: there are no photographs.
+        SpecError: there are no photographs, or two that one label would be for.
     """
-    found = pictures_by_name(root / "image") | pictures_by_name(root / "people")
+    found = [pair for folder in ("image", "people") for pair in pictures_by_name(root / folder).items()]
     if not found:
-        found = {path.stem: [path] for path in _within(root)}
+        found = [(path.stem, [path]) for path in _within(root)]
     if not found:
         raise SpecError(f"{root} has no photographs; wanted are folders image/ or people/, or pictures in it")
     alphas, masks = pictures_by_name(root / "alpha"), _masks(root)
     people = {} if person_masks is None else pictures_by_name(person_masks)
-    return [
+    photographs = [
         Photograph(
             key=_key(path),
             source=path.parent.name,
@@ -155,10 +155,12 @@ def find_photographs(root: Path, person_masks: Path | None) -> list[Photograph]:
             mask=_first(masks, name),
             person=_first(people, name),
         )
-        for name, paths in found.items()
+        for name, paths in found
         for path in paths
         if name not in alphas
     ]
+    _check_labels_are_apart(photographs, root)
+    return photographs
 
 
 def key_of(source: str, name: str) -> str:
@@ -216,6 +218,13 @@ def _pairs(root: Path, labels: Path | None) -> Listing:
         for paths in named.values()
         for path in paths[1:]
     ]
+    problems += [
+        Problem(
+            str(path.relative_to(root)), f"has the name of {folders['image'][name][0].relative_to(root)}: remove one"
+        )
+        for name in sorted(folders["image"].keys() & folders["people"].keys())
+        for path in folders["people"][name]
+    ]
 
     def miss(folder: str, name: str, wanted: str) -> None:
         problems.append(Problem(str(folders[folder][name][0].relative_to(root)), f"no {wanted} of this name"))
@@ -234,8 +243,10 @@ def _pairs(root: Path, labels: Path | None) -> Listing:
         if name in folders["fg"]:
             miss("fg", name, "alpha")
         mask = _first(folders["mask"], name)
-        label = None if labels is None or not is_photograph else find_label(labels, source, path.stem)
-        if is_photograph and label is not None:
+        # Of several photographs of one name the label may be any one's.
+        is_one = len(folders["image"].get(name, [])) + len(folders["people"].get(name, [])) == 1
+        label = None if labels is None or not is_one else find_label(labels, source, path.stem)
+        if label is not None:
             jobs.append(Job(_key(path), source, "photo", path, mask=mask, label=label))
         elif is_photograph and mask is not None:
             jobs.append(Job(_key(path), source, "mask", path, mask=mask))
@@ -246,6 +257,19 @@ def _pairs(root: Path, labels: Path | None) -> Listing:
     for name in sorted(folders["mask"].keys() - photographs):
         miss("mask", name, "picture")
     return Listing(jobs, problems)
+
+
+def _check_labels_are_apart(photographs: Sequence[Photograph], root: Path) -> None:
+    """A label is called by a photograph's source and name: two of the same would share it."""
+    first: dict[tuple[str, str], Path] = {}
+    for photograph in photographs:
+        path = photograph.picture
+        other = first.setdefault((photograph.source, path.stem), path)
+        if other != path:
+            raise SpecError(
+                f"got {other.relative_to(root)} and {path.relative_to(root)}, two photographs of one source and name, "
+                "which would get the same label: rename one"
+            )
 
 
 def _read_groups(path: Path) -> dict[str, str]:

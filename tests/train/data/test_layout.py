@@ -60,9 +60,10 @@ def test_a_photograph_with_alpha_takes_its_colours_from_fg(tmp_path):
         (["image/a.jpg"], "image/a.jpg", "no alpha, mask or label of this name"),
         (["mask/x/a.png", "image/a.jpg"], "mask/x/a.png", "no picture of this name"),
         (["image/a.jpg", "alpha/a.png", "alpha/a.webp"], "alpha/a.webp", "has the name of a.png: remove one"),
+        (["image/s/a.jpg", "people/s/a.png"], "people/s/a.png", "has the name of image/s/a.jpg: remove one"),
         (["rgba/s/a.png", "backgrounds/s/a.jpg"], "s-a", "2 pictures of one source and name: rename them"),
     ],
-    ids=["no alpha", "no fg", "image alone", "no image", "twice", "one key"],
+    ids=["no alpha", "no fg", "image alone", "no image", "twice", "in both", "one key"],
 )
 def test_what_has_no_partner_is_named(tmp_path, files, where, what):
     """With its file, and what is missing."""
@@ -145,6 +146,35 @@ def test_photographs_are_found_with_their_masks(tmp_path):
     assert (photograph.key, photograph.mask) == ("web-beach", None)
     with pytest.raises(SpecError, match="no photographs"):
         find_photographs(tmp_path / "masks/nothing", None)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("people/web/beach.jpg", "people/web/beach.png"),
+        ("image/web/beach.jpg", "people/web/beach.jpg"),
+        ("people/monday/web/beach.jpg", "people/sunday/web/beach.jpg"),
+        ("beach.jpg", "beach.png"),
+    ],
+    ids=["suffixes", "folders", "sub-folders", "flat"],
+)
+def test_photographs_that_would_share_a_label_are_refused(tmp_path, first, second):
+    """The one that comes second would get the other's alpha."""
+    for number, name in enumerate((first, second)):
+        write(tmp_path / name, picture(number))
+    with pytest.raises(SpecError, match=rf"got {first} and {second}, .* rename one"):
+        find_photographs(tmp_path, None)
+
+
+@pytest.mark.parametrize("second", ["people/web/beach.png", "image/web/beach.jpg"])
+def test_a_label_goes_to_nobody_where_it_may_be_of_two(tmp_path, second):
+    """Which of them the teachers saw is not known."""
+    write(tmp_path / "people/web/beach.jpg", picture(0))
+    write(tmp_path / second, picture(1))
+    write(tmp_path / "labels/web/beach.matte.webp", ALPHA)
+    jobs, problems = listed(tmp_path, labels=tmp_path / "labels")
+    assert jobs == []
+    assert any("remove one" in problem.what for problem in problems)
 
 
 def test_files_that_are_no_pictures_are_left_alone(tmp_path):
