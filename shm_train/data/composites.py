@@ -44,6 +44,10 @@ class CompositesConfig:
     seed: int = 0
     jpeg_quality: int = 95
 
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise SpecError(f"got seed {self.seed}; 0 or more is wanted")
+
     def of(self, source: str, side: Side) -> int:
         """Backgrounds for each foreground of a source."""
         grounds = self.grounds_of.get(source, self.grounds)

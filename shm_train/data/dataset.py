@@ -23,6 +23,7 @@ from shm_train.data.samples import Kind, Pack, Sample
 from shm_train.data.trimap import random_trimap, transition, true_trimap
 
 MIN_PATCH = 16  # [px], M-Net's stride
+NUM_SEEDS = 1 << 24  # each has 2^40 numbers below 2^64 to itself, see `shm_train.stages.step`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,8 @@ class DataConfig:
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise SpecError(f"got batch_size {self.batch_size}; at least 1 is wanted")
+        if not 0 <= self.seed < NUM_SEEDS:
+            raise SpecError(f"got seed {self.seed}; 0 to {NUM_SEEDS - 1} is wanted")
         if not self.canvases or not self.patches:
             raise SpecError(f"got canvases {self.canvases} and patches {self.patches}; at least one each is wanted")
         if max(self.patches) > min(min(canvas) for canvas in self.canvases):

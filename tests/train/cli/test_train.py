@@ -37,6 +37,20 @@ def test_a_setting_that_does_not_exist_ends_with_one_line(pack, tmp_path, capsys
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("arguments", [("--seed", "-1"), ("--set", "data.seed=99999999")], ids=" ".join)
+def test_a_seed_that_can_not_be_used_ends_with_one_line(arguments, pack, tmp_path, capsys):
+    """Exit code 1, before anything is made."""
+    assert end_to_end("live", pack, tmp_path / "run", "--steps", "1", *arguments) == 1
+    assert "0 to 16777215 is wanted" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_the_largest_seed_trains(pack, tmp_path):
+    """Each step's own seed, which is made of it, is one that PyTorch takes."""
+    assert end_to_end("live", pack, tmp_path, "--steps", "1", "--seed", "16777215") == 0
+
+
 def test_a_folder_that_is_no_pack_ends_with_one_line(tmp_path, capsys):
     """Exit code 1 and what to do."""
     arguments = ["e2e", "--variant", "live", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--steps", "1"]

@@ -52,6 +52,12 @@ def test_what_can_not_be_composed_is_refused(pack, config, message):
         plan_composites(pack, config)
 
 
+def test_a_negative_seed_is_refused():
+    """Numpy has none."""
+    with pytest.raises(SpecError, match="got seed -1; 0 or more"):
+        CompositesConfig(seed=-1)
+
+
 @pytest.fixture
 def composed(pack, tmp_path):
     config = CompositesConfig(jpeg_quality=100)

@@ -158,8 +158,14 @@ def test_a_pack_without_people_is_refused(pack):
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"patches": (128,)}, "must fit"), ({"patch_size": 8}, "at least 16"), ({"batch_size": 0}, "batch_size 0")],
-    ids=["patch too large", "patch too small", "no batch"],
+    [
+        ({"patches": (128,)}, "must fit"),
+        ({"patch_size": 8}, "at least 16"),
+        ({"batch_size": 0}, "batch_size 0"),
+        ({"seed": -1}, "got seed -1; 0 to 16777215"),
+        ({"seed": 1 << 24}, "got seed 16777216; 0 to 16777215"),
+    ],
+    ids=["patch too large", "patch too small", "no batch", "negative seed", "large seed"],
 )
 def test_impossible_configs_are_refused(change, message):
     """Before training, not at step 40,000."""
