@@ -28,6 +28,7 @@ from shm_deploy.export.compact import round_checkpoint, share_weights
 from shm_deploy.export.engine import BuildSpec, Toolkit, build_engine, find_device, find_toolkit
 from shm_deploy.export.golden import golden_image, golden_input
 from shm_deploy.export.graphs import float_operators, make_graphs, num_half_nodes
+from shm_deploy.export.neighbours import check_parts, check_place
 from shm_deploy.export.parity import Alpha, Row
 from shm_deploy.export.photographs import Photograph, fitted, load_photographs
 from shm_deploy.export.progress import Report, Stage, megabytes, stage
@@ -76,6 +77,7 @@ def export_model(wanted: ExportSpec, report: Report) -> Exported:
     toolkit = None if wanted.engine is None else find_toolkit(wanted.engine.flavour, find_device())
     with stage("checkpoint", report) as running:
         checkpoint = load_checkpoint(wanted.checkpoint)
+        check_place(wanted)
         if wanted.compact:
             checkpoint = round_checkpoint(checkpoint)
         if wanted.int8 and checkpoint.config.variant != "live":
@@ -106,6 +108,8 @@ def export_model(wanted: ExportSpec, report: Report) -> Exported:
             certificate=proof.certificate(),
             golden=None if proof.failures else _golden(wanted, checkpoint.config.variant, folder, photographs[0]),
         )
+        if not proof.failures:
+            check_parts(wanted, sidecar.files)
         target = _report_failure(wanted, sidecar) if proof.failures else _place(folder, wanted, sidecar)
     if proof.failures:
         raise ExportFailed(proof.failures, target)

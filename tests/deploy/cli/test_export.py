@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from pathlib import Path
 
@@ -125,6 +126,20 @@ def test_a_missing_checkpoint_exits_with_1(tmp_path: Path, capsys: pytest.Captur
     assert main(["--ckpt", str(tmp_path / "none.pt"), "--out", str(out), "--flavour", "none"]) == 1
     assert f"shm-export: no checkpoint {tmp_path / 'none.pt'}" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_compact_export_onto_its_own_checkpoint_exits_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before any work, and nothing is lost."""
+    checkpoint = tmp_path / "shm-live.pt"
+    shutil.copyfile(PACKAGED_MODEL.with_suffix(".pt"), checkpoint)
+    before = checkpoint.read_bytes()
+    images = tmp_path / "images"  # none there: an export that goes on ends here
+    arguments = ["--ckpt", str(checkpoint), "--out", str(tmp_path), "--name", "shm-live", "--images", str(images)]
+    assert main([*arguments, "--compact"]) == 1
+    assert f"got {checkpoint} to export to {checkpoint}, which would replace it" in capsys.readouterr().err
+    assert checkpoint.read_bytes() == before
 
 
 def test_a_log_gets_one_line_per_stage() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -222,3 +223,18 @@ def test_the_command_ends_with_the_verdict(
     assert output.out == f"PASSED: {tmp_path / 'shm.json'}\n"
     assert "parity of the parts" in output.err
     assert {path.name for path in tmp_path.iterdir()} == {"tnet.onnx", "mnet.onnx", "fusion.onnx", "shm.json"}
+
+
+def test_a_second_model_leaves_the_first_its_parts(
+    traced: dict[str, onnx.ModelProto], small_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another checkpoint under another name is refused; the same one, whose parts are the same, is not."""
+    other = tmp_path / "other.pt"
+    save_checkpoint(other, replace(load_checkpoint(small_checkpoint), training={"step": 1}))
+    arguments = ["--out", str(tmp_path / "engines"), "--parts-only", "--images-edge", "128"]
+    assert main(["--ckpt", str(small_checkpoint), *arguments]) == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "engines").iterdir()}
+    assert main(["--ckpt", str(other), "--name", "second", *arguments]) == 1
+    assert "belong to shm" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "engines").iterdir()} == before
+    assert main(["--ckpt", str(small_checkpoint), "--name", "second", *arguments]) == 0
