@@ -31,6 +31,8 @@ class ExportSpec:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name):
             raise SpecError(f"got the name {self.name!r}; wanted letters, digits, - and _: suffixes are added to it")
+        if f"{self.name}.onnx" in spec.PARTS.values():
+            raise SpecError(f"got the name {self.name!r}, which is a part's: {self.name}.onnx would be two files")
         if self.parts_only and (self.fp16 or self.engine is not None):
             raise SpecError(
                 "got parts only together with FP16 or an engine, which are made of the joined graph: choose one"

@@ -40,6 +40,12 @@ def test_names_that_would_confuse_suffixes_are_refused(name: str) -> None:
         ExportSpec(checkpoint=CHECKPOINT, name=name)
 
 
+def test_names_of_parts_are_refused() -> None:
+    """The joined graph would replace the part that it was made of."""
+    with pytest.raises(SpecError, match=r"tnet\.onnx would be two files"):
+        ExportSpec(checkpoint=CHECKPOINT, name="tnet")
+
+
 @pytest.mark.parametrize("more", [{"fp16": True}, {"engine": BuildSpec()}], ids=["fp16", "engine"])
 def test_parts_only_excludes_what_is_made_of_the_joined_graph(more: dict[str, object]) -> None:
     """Nothing that was asked for is left out in silence."""
