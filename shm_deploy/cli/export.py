@@ -103,6 +103,8 @@ def _build_spec(args: argparse.Namespace) -> BuildSpec | None:
             "got --triton with parts, or an engine that may be TensorRT-RTX's, which Triton does not run; wanted "
             "--flavour tensorrt on the machine that serves it, or --flavour none for the graph alone"
         )
+    if args.triton is not None and args.triton.exists() and not args.triton.is_dir():
+        raise SpecError(f"got --triton {args.triton}, which is a file; wanted a folder")
     if flavour == "none":
         options = (
             "min_size",

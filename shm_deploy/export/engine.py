@@ -25,6 +25,8 @@ Precision = Literal["fp16", "fp32"]
 
 # Cards that an RTX engine is built for: Ampere (data centre, consumer), Ada, Blackwell (consumer).
 COMPUTE_CAPABILITIES = ("8.0", "8.6", "8.9", "12.0")
+HALF_ONLY = "7.5"  # Turing, whose float32 products RTX refuses
+MAX_WORKSPACE_MIB = 1 << 30  # far beyond any GPU, and a number of bytes that fits TensorRT's 64 bit
 DEFAULT_PROFILE = Profile(
     minimum=(1, spec.MIN_GRAPH_SIDE, spec.MIN_GRAPH_SIDE),
     optimum=(1, 608, 800),
@@ -53,8 +55,8 @@ class BuildSpec:
                     f"got the profile {profile}; wanted smallest <= likeliest <= largest in each dimension, "
                     f"sides from {spec.MIN_GRAPH_SIDE} px on (smaller images are padded), and batches from 1 on"
                 )
-        if self.workspace_mib is not None and self.workspace_mib < 1:
-            raise SpecError(f"got a workspace of {self.workspace_mib} MiB; at least 1 is wanted")
+        if self.workspace_mib is not None and not 1 <= self.workspace_mib <= MAX_WORKSPACE_MIB:
+            raise SpecError(f"got a workspace of {self.workspace_mib} MiB; 1 to {MAX_WORKSPACE_MIB} is wanted")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +122,17 @@ def find_toolkit(
     )
 
 
+def check_build(wanted: BuildSpec, toolkit: Toolkit, precision: Precision) -> None:
+    """Give the builder every option, before there is a graph: the minutes that this takes are not spent in vain.
+
+    Raises:
+        SpecError: an option that this flavour does not have, or a value that it refuses.
+        BackendError: the builder failed.
+    """
+    log = native_log(toolkit.module)
+    _configured(_made(toolkit.module.Builder(log), "a builder", log), wanted, toolkit, precision, log)
+
+
 def build_engine(
     onnx: Path, plan: Path, wanted: BuildSpec, toolkit: Toolkit, precision: Precision, stage: Stage
 ) -> EngineRecord:
@@ -155,11 +168,7 @@ def build_engine(
             f"{onnx.name} is a half graph, but {layers.float_convolutions} of "
             f"{layers.float_convolutions + layers.half_convolutions} convolutions arrived in TensorRT as float32"
         )
-    config = _made(builder.create_builder_config(), "a builder config", log)
-    _configure(config, trt, wanted)
-    capabilities = _set_compute_capabilities(config, trt, wanted, toolkit)
-    _add_profiles(config, builder, wanted, network.get_input(0).name, log)
-    cache = _load_timing_cache(config, wanted.timing_cache, toolkit, log)
+    config, capabilities, cache = _configured(builder, wanted, toolkit, precision, log)
     if hasattr(config, "progress_monitor"):
         config.progress_monitor = _monitor(trt, stage)
     serialised = builder.build_serialized_network(network, config)
@@ -219,6 +228,17 @@ def _network_flags(trt: Any) -> int:
     return flags
 
 
+def _configured(
+    builder: Any, wanted: BuildSpec, toolkit: Toolkit, precision: Precision, log: Any
+) -> tuple[Any, tuple[str, ...], Any | None]:
+    """A builder config with all that is wanted, the compute capabilities in it, and its timing cache."""
+    config = _made(builder.create_builder_config(), "a builder config", log)
+    _configure(config, toolkit.module, wanted)
+    capabilities = _set_compute_capabilities(config, wanted, toolkit, precision)
+    _add_profiles(config, builder, wanted, log)
+    return config, capabilities, _load_timing_cache(config, wanted.timing_cache, toolkit, log)
+
+
 def _configure(config: Any, trt: Any, wanted: BuildSpec) -> None:
     config.clear_flag(trt.BuilderFlag.TF32)  # float32 layers are islands for a reason
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # so that an inspector can tell the precisions
@@ -226,7 +246,9 @@ def _configure(config: Any, trt: Any, wanted: BuildSpec) -> None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, wanted.workspace_mib << 20)
 
 
-def _set_compute_capabilities(config: Any, trt: Any, wanted: BuildSpec, toolkit: Toolkit) -> tuple[str, ...]:
+def _set_compute_capabilities(
+    config: Any, wanted: BuildSpec, toolkit: Toolkit, precision: Precision
+) -> tuple[str, ...]:
     if not hasattr(config, "num_compute_capabilities"):
         if wanted.compute_capabilities is not None:
             raise SpecError(
@@ -235,13 +257,18 @@ def _set_compute_capabilities(config: Any, trt: Any, wanted: BuildSpec, toolkit:
             )
         return (toolkit.device.compute_capability,) if toolkit.device else ()
     capabilities = wanted.compute_capabilities or COMPUTE_CAPABILITIES
-    members = trt.ComputeCapability.__members__
+    members = toolkit.module.ComputeCapability.__members__
     known = {f"{name[2:-1]}.{name[-1]}": member for name, member in members.items() if name.startswith("SM")}
     unknown = [capability for capability in capabilities if capability not in known]
     if unknown:
         raise SpecError(
             f"got compute capabilities {', '.join(unknown)}; {toolkit.flavour} {toolkit.version} builds for "
             f"{', '.join(known)}"
+        )
+    if precision == "fp32" and HALF_ONLY in capabilities:
+        raise SpecError(
+            f"got compute capability {HALF_ONLY} for an engine in float32, which {toolkit.flavour} builds in half "
+            "precision only: export with --fp16, or leave it out"
         )
     config.num_compute_capabilities = len(capabilities)
     for index, capability in enumerate(capabilities):
@@ -252,11 +279,11 @@ def _set_compute_capabilities(config: Any, trt: Any, wanted: BuildSpec, toolkit:
     return capabilities
 
 
-def _add_profiles(config: Any, builder: Any, wanted: BuildSpec, input_name: str, log: Any) -> None:
+def _add_profiles(config: Any, builder: Any, wanted: BuildSpec, log: Any) -> None:
     for profile in wanted.profiles:
         native = _made(builder.create_optimization_profile(), "an optimisation profile", log)
         shapes = [(*shape, 3) for shape in (profile.minimum, profile.optimum, profile.maximum)]
-        native.set_shape(input_name, *shapes)  # says nothing about unknown names and bad ranges
+        native.set_shape(spec.IMAGE, *shapes)  # says nothing about unknown names and bad ranges
         if config.add_optimization_profile(native) < 0:
             raise SpecError(f"TensorRT refuses the profile {profile}: {log.last_error()}")
 
@@ -268,6 +295,8 @@ def _load_timing_cache(config: Any, path: Path | None, toolkit: Toolkit, log: An
         raise SpecError(
             "got a timing cache for TensorRT-RTX, which does not time while it builds: leave --timing-cache out"
         )
+    if path.is_dir() or not path.parent.is_dir():
+        raise SpecError(f"got {path} for the timing cache; wanted a file in a folder that is there")
     data = path.read_bytes() if path.is_file() else b""
     cache = _made(config.create_timing_cache(data), f"a timing cache from {path}", log)
     if not config.set_timing_cache(cache, ignore_mismatch=False):

@@ -25,7 +25,7 @@ from shm_deploy.backends.pytorch import PyTorchBackend
 from shm_deploy.errors import CheckFailed, SpecError
 from shm_deploy.export import parity
 from shm_deploy.export.compact import round_checkpoint, share_weights
-from shm_deploy.export.engine import BuildSpec, Toolkit, build_engine, find_device, find_toolkit
+from shm_deploy.export.engine import BuildSpec, Toolkit, build_engine, check_build, find_device, find_toolkit
 from shm_deploy.export.golden import golden_image, golden_input
 from shm_deploy.export.graphs import float_operators, make_graphs, num_half_nodes
 from shm_deploy.export.neighbours import check_parts, check_place
@@ -74,7 +74,12 @@ def export_model(wanted: ExportSpec, report: Report) -> Exported:
         ExportFailed: parity, precision or range out of bounds.
         MatteError: of another kind, as its message says.
     """
-    toolkit = None if wanted.engine is None else find_toolkit(wanted.engine.flavour, find_device())
+    if wanted.opset > onnx.defs.onnx_opset_version():
+        raise SpecError(f"got opset {wanted.opset}; onnx {onnx.__version__} knows {onnx.defs.onnx_opset_version()}")
+    toolkit = None
+    if wanted.engine is not None:
+        toolkit = find_toolkit(wanted.engine.flavour, find_device())
+        check_build(wanted.engine, toolkit, wanted.precision)
     with stage("checkpoint", report) as running:
         checkpoint = load_checkpoint(wanted.checkpoint)
         check_place(wanted)
@@ -87,7 +92,10 @@ def export_model(wanted: ExportSpec, report: Report) -> Exported:
     profiles = () if wanted.engine is None else wanted.engine.profiles
     loaded = load_photographs(wanted.photographs, wanted.max_edge)
     photographs = [fitted(photograph, profiles) for photograph in loaded]
-    wanted.out.mkdir(parents=True, exist_ok=True)
+    try:
+        wanted.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpecError(f"got {wanted.out}, which can't be made ({error}): give another --out") from error
     with tempfile.TemporaryDirectory(prefix=f".{wanted.name}-", dir=wanted.out) as name:
         folder = Path(name)
         source = wanted.checkpoint
@@ -187,12 +195,15 @@ def _write_graphs(
     """Trace, write and check; how many nodes of the half graph are half, and which operators in it stay float.
 
     Raises:
-        CheckFailed: a graph that is no valid ONNX.
+        CheckFailed: a graph that is no valid ONNX, or of another opset.
     """
     with stage("graphs", report) as running:
         graphs = make_graphs(
             folded, opset=wanted.opset, joined=not wanted.parts_only, fp16=wanted.fp16, tell=running.step
         )
+        opsets = {entry.version for part in graphs.parts.values() for entry in part.opset_import if not entry.domain}
+        if opsets != {wanted.opset}:  # the exporter leaves a graph as it is where it can't convert it
+            raise CheckFailed(f"the graphs came out with opset {min(opsets)}; wanted {wanted.opset}: try a lower one")
         made = {**graphs.parts, "joined": graphs.joined, "joined_fp16": graphs.joined_fp16}
         if wanted.int8:
             running.step("quantising tnet")

@@ -15,6 +15,7 @@ from shm_deploy.errors import SpecError
 from shm_deploy.export.engine import DEFAULT_PROFILE, BuildSpec
 from shm_deploy.export.progress import Progress
 from shm_deploy.export.wanted import ExportSpec
+from tests.deploy.export.fake_tensorrt import FakeTensorRT
 
 
 def _parsed(*arguments: str) -> BuildSpec | None:
@@ -109,6 +110,7 @@ def test_engine_options_without_an_engine_are_refused() -> None:
         ("--triton", "repository"),
         ("--triton", "repository", "--flavour", "rtx"),
         ("--triton", "repository", "--parts-only"),
+        ("--triton", "/dev/null", "--flavour", "none"),
     ],
     ids=" ".join,
 )
@@ -126,6 +128,37 @@ def test_a_missing_checkpoint_exits_with_1(tmp_path: Path, capsys: pytest.Captur
     assert main(["--ckpt", str(tmp_path / "none.pt"), "--out", str(out), "--flavour", "none"]) == 1
     assert f"shm-export: no checkpoint {tmp_path / 'none.pt'}" in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--flavour", "rtx", "--compute-capability", "9.0"), "got compute capabilities 9.0"),
+        (("--flavour", "rtx", "--compute-capability", "7.5"), "got compute capability 7.5 for an engine in float32"),
+        (("--flavour", "rtx", "--compute-capability", "8.6", "--timing-cache", "timings"), "leave --timing-cache out"),
+        (("--flavour", "none", "--opset", "99"), "got opset 99"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_options_that_can_not_be_built_exit_with_1_before_anything_is_read(
+    arguments: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not after minutes of export: there is not even a checkpoint here."""
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", FakeTensorRT())
+    assert main(["--ckpt", str(tmp_path / "none.pt"), "--out", str(tmp_path / "engines"), *arguments]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_an_output_that_is_a_file_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence, no traceback."""
+    (tmp_path / "engines").write_text("a file")
+    checkpoint = PACKAGED_MODEL.with_suffix(".pt")
+    assert main(["--ckpt", str(checkpoint), "--out", str(tmp_path / "engines"), "--flavour", "none"]) == 1
+    assert "give another --out" in capsys.readouterr().err
 
 
 def test_a_compact_export_onto_its_own_checkpoint_exits_with_1(

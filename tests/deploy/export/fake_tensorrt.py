@@ -52,7 +52,7 @@ class FakeTensorRT:
         self.DataType = SimpleNamespace(HALF="half", FLOAT="float")
         self.LayerType = SimpleNamespace(CONVOLUTION="convolution")
         self.NetworkDefinitionCreationFlag = SimpleNamespace(**({"STRONGLY_TYPED": 1} if strongly_typed else {}))
-        self.ComputeCapability = SimpleNamespace(__members__={"NONE": 0, "SM86": 86, "SM120": 120})
+        self.ComputeCapability = SimpleNamespace(__members__={"NONE": 0, "SM75": 75, "SM86": 86, "SM120": 120})
         self._layers = [
             SimpleNamespace(
                 num_outputs=1, type="convolution", get_output=lambda _, dtype=dtype: SimpleNamespace(dtype=dtype)
@@ -97,11 +97,7 @@ class FakeTensorRT:
 
     def _network(self, flags: int) -> Any:
         self.calls["flags"] = flags
-        network = SimpleNamespace(
-            num_layers=len(self._layers),
-            get_layer=lambda index: self._layers[index],
-            get_input=lambda index: SimpleNamespace(name="image"),
-        )
+        network = SimpleNamespace(num_layers=len(self._layers), get_layer=lambda index: self._layers[index])
         return self.answer("create_network", network)
 
     def _config(self) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 from shm_deploy import spec
 from shm_deploy.errors import BackendError, BackendUnavailable, CheckFailed, SpecError
-from shm_deploy.export.engine import DEFAULT_PROFILE, BuildSpec, Toolkit, build_engine, find_toolkit
+from shm_deploy.export.engine import DEFAULT_PROFILE, BuildSpec, Toolkit, build_engine, check_build, find_toolkit
 from shm_deploy.export.progress import Stage
 from shm_deploy.sidecar import EngineRecord, Profile
 from tests.deploy.export.fake_tensorrt import FakeTensorRT
@@ -111,7 +111,7 @@ def test_compute_capabilities_are_translated(tmp_path: Path) -> None:
 
 def test_an_unknown_compute_capability_lists_the_known_ones(tmp_path: Path) -> None:
     """What this version can build for stands in the message."""
-    with pytest.raises(SpecError, match=r"got compute capabilities 9\.0; .* builds for 8\.6, 12\.0"):
+    with pytest.raises(SpecError, match=r"got compute capabilities 9\.0; .* builds for 7\.5, 8\.6, 12\.0"):
         _build(FakeTensorRT(), tmp_path, BuildSpec(compute_capabilities=("9.0",)))
 
 
@@ -154,6 +154,55 @@ def test_the_workspace_is_in_mebibytes(tmp_path: Path) -> None:
     trt = FakeTensorRT()
     _build(trt, tmp_path, BuildSpec(workspace_mib=2, compute_capabilities=("8.6",)))
     assert trt.calls["workspace"] == 2_097_152
+
+
+def test_turing_is_for_half_precision_only(tmp_path: Path) -> None:
+    """RTX has no float32 products there, and says so after the graphs were made."""
+    wanted = BuildSpec(compute_capabilities=("7.5", "8.6"))
+    assert _build(FakeTensorRT(), tmp_path, wanted).compute_capabilities == ("7.5", "8.6")
+    with pytest.raises(SpecError, match=r"got compute capability 7\.5 for an engine in float32"):
+        _build(FakeTensorRT(dtypes=("float",)), tmp_path, wanted, precision="fp32")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fails", "message"),
+    [
+        (BuildSpec(compute_capabilities=("9.0",)), "", r"got compute capabilities 9\.0"),
+        (BuildSpec(compute_capabilities=("8.6",)), "set_compute_capability", r"refuses compute capability 8\.6"),
+        (BuildSpec(compute_capabilities=("8.6",)), "add_optimization_profile", "refuses the profile"),
+        (BuildSpec(compute_capabilities=("8.6",), timing_cache=Path("timings")), "", "leave --timing-cache out"),
+    ],
+    ids=["unknown", "refused", "profile", "timing cache"],
+)
+def test_options_are_checked_without_a_graph(wanted: BuildSpec, fails: str, message: str) -> None:
+    """The builder is asked before there is one."""
+    trt = FakeTensorRT(fails=fails)
+    with pytest.raises(SpecError, match=message):
+        check_build(wanted, Toolkit(flavour="rtx", module=trt, device=None), "fp16")
+    assert "flags" not in trt.calls  # no network was made
+
+
+def test_options_that_can_be_built_pass() -> None:
+    """Those of a default export."""
+    trt = FakeTensorRT(compute_capabilities=False)
+    check_build(BuildSpec(), Toolkit(flavour="tensorrt", module=trt, device=None), "fp32")
+    assert trt.calls["profiles"] == [{spec.IMAGE: ((1, 64, 64, 3), (1, 608, 800, 3), (1, 1504, 1504, 3))}]
+
+
+@pytest.mark.parametrize("place", ["none/timings", "."])
+def test_a_timing_cache_that_can_not_be_written_is_refused(place: str, tmp_path: Path) -> None:
+    """Before a build that would be for nothing."""
+    wanted = BuildSpec(timing_cache=tmp_path / place)
+    toolkit = Toolkit(flavour="tensorrt", module=FakeTensorRT(compute_capabilities=False), device=None)
+    with pytest.raises(SpecError, match="wanted a file in a folder that is there"):
+        check_build(wanted, toolkit, "fp16")
+
+
+@pytest.mark.parametrize("mebibytes", [0, 1 << 44])
+def test_a_workspace_that_no_gpu_has_is_refused(mebibytes: int) -> None:
+    """Nor has TensorRT a number for it."""
+    with pytest.raises(SpecError, match="got a workspace"):
+        BuildSpec(workspace_mib=mebibytes)
 
 
 @pytest.mark.parametrize(
