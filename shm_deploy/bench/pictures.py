@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shm_deploy import spec
 from shm_deploy.errors import MediaError, SpecError
-from shm_deploy.export.photographs import ALPHA_SUFFIX, PACKAGED_FOLDER, cover
+from shm_deploy.export.photographs import ALPHA_SUFFIX, PACKAGED_FOLDER, cover, read_alpha
 from shm_deploy.media.formats import INPUT_SUFFIXES
 from shm_deploy.media.images import read_photo
 from shm_deploy.metrics import unit_alpha
@@ -94,7 +94,7 @@ def _read_picture(file: Path, alphas: Path | None) -> Picture:
     alpha_file = _alpha_beside(file) if alphas is None else _alpha_in(alphas, file)
     if alpha_file is None:
         return Picture(name=file.name, pixels=pixels, alpha=None)
-    alpha = _read_alpha(alpha_file)
+    alpha = read_alpha(alpha_file)
     if alpha.shape != pixels.shape[:2]:
         raise MediaError(
             f"{alpha_file} is {size_text(alpha.shape)}, {file} is {size_text(pixels.shape[:2])}: they must be equal"
@@ -112,13 +112,3 @@ def _alpha_in(folder: Path, file: Path) -> Path:
     if len(found) != 1:
         raise MediaError(f"{len(found)} alphas for {file.name} in {folder}; one picture named {file.stem}.* is wanted")
     return found[0]
-
-
-def _read_alpha(file: Path) -> NDArray[np.uint8]:
-    photo = read_photo(file)
-    if photo.opacity is not None:
-        return photo.opacity
-    grey = photo.pixels[..., 0]
-    if (photo.pixels != grey[..., None]).any():
-        raise MediaError(f"{file} is a colour picture without an alpha channel; an alpha is grey, or RGBA")
-    return grey

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from shm_deploy.eight_bits import in_eight_bits
 from shm_deploy.errors import MediaError, SpecError
 from shm_deploy.geometry import Pixel, enlarge, shrink, working_size
 from shm_deploy.metrics import unit_alpha
@@ -51,6 +52,22 @@ def load_photographs(folder: Path = PACKAGED_FOLDER, max_edge: int = MAX_EDGE) -
     return [_load(path, max_edge) for path in paths]
 
 
+def read_alpha(path: Path) -> NDArray[np.uint8]:
+    """A true alpha (H, W): a grey picture of 8 or 16 bit, or the alpha channel of a cut-out.
+
+    Raises:
+        MediaError: it can't be read, or is a colour picture without an alpha channel.
+    """
+    upright = _open_upright(path)
+    if upright.has_transparency_data:
+        return np.array(upright.convert("RGBA").getchannel("A"), np.uint8)
+    colours = np.array(upright.convert("RGB"), np.uint8)
+    grey = np.ascontiguousarray(colours[..., 0])
+    if (colours != grey[..., None]).any():
+        raise MediaError(f"{path} is a colour picture without an alpha channel; an alpha is grey, or RGBA")
+    return grey
+
+
 def fitted(photograph: Photograph, profiles: Sequence[Profile]) -> Photograph:
     """A photograph that an engine takes: as it is, or scaled and cropped to the nearest size of the first profile.
 
@@ -80,12 +97,12 @@ def cover(plane: NDArray[Pixel], size: tuple[int, int]) -> NDArray[Pixel]:
 
 
 def _load(path: Path, max_edge: int) -> Photograph:
-    image = _read(path, "RGB")
+    image = np.array(_open_upright(path).convert("RGB"), np.uint8)
     size = working_size((image.shape[0], image.shape[1]), max_edge)
     alpha_path = path.with_name(path.stem + ALPHA_SUFFIX)
     alpha = None
     if alpha_path.is_file():
-        plane = _read(alpha_path, "L")
+        plane = read_alpha(alpha_path)
         if plane.shape != image.shape[:2]:
             raise SpecError(
                 f"got {alpha_path.name} of {plane.shape[1]}x{plane.shape[0]} px for {path.name} of "
@@ -95,11 +112,11 @@ def _load(path: Path, max_edge: int) -> Photograph:
     return Photograph(name=path.stem, image=shrink(image, size), alpha=alpha)
 
 
-def _read(path: Path, mode: str) -> NDArray[np.uint8]:
+def _open_upright(path: Path) -> Image.Image:
     try:
         with Image.open(path) as image:
-            return np.array(ImageOps.exif_transpose(image).convert(mode), np.uint8)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            return in_eight_bits(ImageOps.exif_transpose(image), image.format, str(path))
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise MediaError(
             f"{path} can't be read as an image ({error}): take it out of the folder, or repair it"
         ) from error

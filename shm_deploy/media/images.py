@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from shm_deploy.eight_bits import in_eight_bits
 from shm_deploy.errors import MediaError
 from shm_deploy.media.colours import change_profile, profile_space
 from shm_deploy.media.decoding import FORMATS, PILLOW_FAILURES, open_picture
@@ -55,7 +56,7 @@ def read_photo(source: Path | bytes, max_pixels: int | None = None, formats: Seq
         upright = stored
     metadata = read_metadata(stored, (upright.height, upright.width))
     try:
-        colours, opacity = _to_rgb(_in_eight_bits(upright, stored.format, name), stored.info.get("icc_profile"))
+        colours, opacity = _to_rgb(in_eight_bits(upright, stored.format, name), stored.info.get("icc_profile"))
     except ValueError as error:
         raise MediaError(f"{name} has pixels of the kind {upright.mode}, which are not read: save it as RGB") from error
     return Photo(pixels=np.array(colours), opacity=opacity, metadata=metadata)
@@ -89,19 +90,6 @@ def encode_image(pixels: NDArray[np.uint8], kind: ImageFormat, metadata: Metadat
 
 
 _LEFT_BY_PROFILE = (("L", "GRAY"), ("CMYK", "CMYK"))  # modes, with the colour space of a profile that fits them
-_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N")
-_SIXTEEN_BIT_AS_INTEGERS = ("PNG", "PPM")  # formats of at most 16 bit, which some versions of Pillow open as mode I
-
-
-def _in_eight_bits(picture: Image.Image, format_name: str | None, name: str) -> Image.Image:
-    """16-bit grey as 8 bit, rounded (65535 is 255); other 8-bit modes as they are."""
-    if picture.mode in _SIXTEEN_BIT or (picture.mode == "I" and format_name in _SIXTEEN_BIT_AS_INTEGERS):
-        values = np.array(picture).astype(np.uint32)
-        return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
-    if picture.mode in ("I", "F"):
-        kind = "32-bit integer" if picture.mode == "I" else "floating-point"
-        raise MediaError(f"{name} has {kind} pixels, whose white is not defined: save it with 8 or 16 bit first")
-    return picture
 
 
 def _to_rgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, NDArray[np.uint8] | None]:

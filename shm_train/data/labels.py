@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from shm_deploy.errors import MediaError, SpecError
 from shm_train.data.layout import Label
-from shm_train.data.pictures import plane_at, read_plane, read_plane_at
+from shm_train.data.pictures import plane_at, read_marked, read_plane, read_plane_at
 
 FLICKER = 0.02  # what teachers are off by where they mean 0 or 1
 PROPORTIONS = 0.03  # by which those of a label may differ: labels are shrunk to whole pixels
@@ -95,7 +95,7 @@ def judge_label(label: Label, mask: NDArray[np.bool_] | None, size: tuple[int, i
         alpha = np.float32(0.5) * (alpha + fuse(alpha, read_plane_at(label.detail, size)))
     person = None
     if label.person is not None:
-        classes = (read_plane(label.person) > 0).astype(np.uint8)
+        classes = read_marked(label.person).astype(np.uint8)
         person = cv2.resize(classes, size[::-1], interpolation=cv2.INTER_NEAREST) > 0
     for meant in (person, mask):
         if meant is not None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from shm_deploy.eight_bits import in_eight_bits
 from shm_deploy.errors import MediaError
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -25,15 +26,22 @@ def read_colours(path: Path) -> NDArray[np.uint8]:
 
 
 def read_plane(path: Path) -> NDArray[np.uint8]:
-    """(H, W) uint8: an alpha or a mask; upright.
+    """(H, W) uint8: an alpha or a mask of 8 or 16 bit; upright.
 
     Raises:
-        MediaError: it can't be read, or has more than 8 bits.
+        MediaError: it can't be read.
     """
-    upright = _open_upright(path)
-    if upright.mode.startswith(("I", "F")):  # convert("L") would cut values off instead of scaling them
-        raise MediaError(f"{path.name} has {upright.mode} pixels: save it with 8 bits")
-    return np.array(upright.convert("L"))
+    return np.array(_open_upright(path).convert("L"))
+
+
+def read_marked(path: Path) -> NDArray[np.bool_]:
+    """(H, W): where a picture of classes, of 8 or 16 bit, is not 0; upright.
+
+    Raises:
+        MediaError: it can't be read.
+    """
+    upright, _ = _open(path)
+    return np.array(upright if upright.mode.startswith("I") else upright.convert("L")) > 0
 
 
 def read_plane_at(path: Path, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -88,8 +96,14 @@ def write_whole(path: Path, pixels: NDArray[np.uint8], *, quality: int | None = 
 
 
 def _open_upright(path: Path) -> Image.Image:
+    upright, format_name = _open(path)
+    return in_eight_bits(upright, format_name, path.name)
+
+
+def _open(path: Path) -> tuple[Image.Image, str | None]:
+    """A picture, upright but as deep as it is, and the format of its file."""
     try:
         with Image.open(path) as picture:
-            return ImageOps.exif_transpose(picture)
+            return ImageOps.exif_transpose(picture), picture.format
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise MediaError(f"unreadable: {path.name}: {error}") from error

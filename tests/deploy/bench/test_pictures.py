@@ -94,3 +94,9 @@ def test_an_alpha_beside_its_picture_needs_no_folder(photos):
     first, second = read_pictures([photos], None)
     assert first.alpha == pytest.approx(0.2)
     assert second.alpha is None
+
+
+def test_an_alpha_of_16_bit_is_scaled(photos):
+    """By the reader that an export has."""
+    Image.fromarray(np.full((80, 96), 13107, np.uint16)).save(photos / "a.alpha.png")
+    assert read_pictures([photos / "a.png"], None)[0].alpha == pytest.approx(0.2)

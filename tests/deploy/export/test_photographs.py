@@ -56,6 +56,38 @@ def test_a_photograph_without_alpha_has_none(tmp_path: Path) -> None:
     assert photograph.alpha is None
 
 
+def test_an_alpha_of_16_bit_is_scaled(tmp_path: Path) -> None:
+    """32896 of 65535 is 128 of 255; cut off at 255, it would be 1."""
+    _save(tmp_path / "a.png", 80, 60)
+    Image.fromarray(np.full((60, 80), 32896, np.uint16)).save(tmp_path / "a.alpha.png")
+    (photograph,) = load_photographs(tmp_path)
+    assert photograph.alpha is not None
+    np.testing.assert_allclose(photograph.alpha, 128 / 255, atol=1e-6)
+
+
+def test_a_grey_photograph_of_16_bit_is_scaled(tmp_path: Path) -> None:
+    """Photographs, too."""
+    Image.fromarray(np.full((60, 80), 32896, np.uint16)).save(tmp_path / "a.png")
+    assert (load_photographs(tmp_path)[0].image == 128).all()
+
+
+def test_an_alpha_may_be_that_of_a_cutout(tmp_path: Path) -> None:
+    """Its colours say nothing."""
+    _save(tmp_path / "a.png", 80, 60)
+    Image.fromarray(np.full((60, 80, 4), (255, 0, 0, 51), np.uint8)).save(tmp_path / "a.alpha.png")
+    (photograph,) = load_photographs(tmp_path)
+    assert photograph.alpha is not None
+    np.testing.assert_allclose(photograph.alpha, 0.2, atol=1e-6)
+
+
+def test_a_colour_picture_is_no_alpha(tmp_path: Path) -> None:
+    """Its brightness is not guessed to be one."""
+    _save(tmp_path / "a.png", 80, 60)
+    Image.fromarray(np.full((60, 80, 3), (255, 0, 0), np.uint8)).save(tmp_path / "a.alpha.png")
+    with pytest.raises(MediaError, match="colour picture"):
+        load_photographs(tmp_path)
+
+
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     """An export that checks nothing must not pass."""
     with pytest.raises(SpecError, match="wanted a folder with"):

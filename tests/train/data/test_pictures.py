@@ -1,11 +1,12 @@
 """Picture files: read as they are meant, written whole."""
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from shm_deploy.errors import MediaError
-from shm_train.data.pictures import plane_at, read_colours, read_plane, write_whole
+from shm_train.data.pictures import plane_at, read_colours, read_marked, read_plane, write_whole
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
 
@@ -41,11 +42,36 @@ def test_one_bit_is_all_or_nothing(tmp_path):
     np.testing.assert_array_equal(read_plane(tmp_path / "a.png"), np.where(COLOURS[..., 0] > 127, 255, 0))
 
 
-def test_deep_planes_are_refused(tmp_path):
-    """Cut off at 255, they would be white."""
-    Image.fromarray(COLOURS[..., 0].astype(np.uint16) * 200).save(tmp_path / "a.png")
-    with pytest.raises(MediaError, match="save it with 8 bits"):
-        read_plane(tmp_path / "a.png")
+DEEP = np.array([[0, 128, 129, 257, 32896, 65535]], np.uint16).repeat(6, axis=0)  # 257 levels for each of 8 bit
+SHALLOW = np.array([[0, 0, 1, 1, 128, 255]], np.uint8).repeat(6, axis=0)
+
+
+@pytest.mark.parametrize("read", [read_plane, lambda path: read_colours(path)[..., 1]], ids=["plane", "colours"])
+def test_deep_pictures_are_scaled(tmp_path, read):
+    """By the range of 16 bit, rounded: cut off at 255, nearly all would be white."""
+    Image.fromarray(DEEP).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read(tmp_path / "a.png"), SHALLOW)
+
+
+def test_deep_cutouts_are_scaled(tmp_path):
+    """Pillow keeps the upper byte of each channel."""
+    cv2.imwrite(str(tmp_path / "a.png"), np.dstack([DEEP] * 4))
+    np.testing.assert_array_equal(read_colours(tmp_path / "a.png")[..., 3], DEEP >> 8)
+
+
+def test_pixels_without_a_range_are_refused(tmp_path):
+    """What is white in floats is anyone's guess."""
+    Image.fromarray(DEEP.astype(np.float32)).save(tmp_path / "a.tiff")
+    with pytest.raises(MediaError, match="save it with 8 or 16 bit"):
+        read_plane(tmp_path / "a.tiff")
+
+
+def test_classes_are_not_scaled(tmp_path):
+    """Class 1 of 65535 is somebody."""
+    Image.fromarray(DEEP // 128).save(tmp_path / "a.png")
+    Image.fromarray(SHALLOW).save(tmp_path / "b.png")
+    np.testing.assert_array_equal(read_marked(tmp_path / "a.png"), DEEP >= 128)
+    np.testing.assert_array_equal(read_marked(tmp_path / "b.png"), SHALLOW > 0)
 
 
 def test_planes_are_resized_to_their_share():
