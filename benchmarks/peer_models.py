@@ -31,6 +31,7 @@ def load_peers(folder: Path, names: Sequence[str]) -> dict[str, Model]:
     Raises:
         ArtifactError: there is no such file.
         SpecError: it has no peer of that name.
+        BackendUnavailable: a package that it imports is not there.
     """
     file = folder / PEERS_FILE
     if not file.is_file():
@@ -43,7 +44,10 @@ def load_peers(folder: Path, names: Sequence[str]) -> dict[str, Model]:
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     sys.modules[found.name] = module
-    found.loader.exec_module(module)
+    try:
+        found.loader.exec_module(module)
+    except ImportError as error:
+        raise BackendUnavailable(f"{file} needs a package: {error}; install it") from error
     unknown = [name for name in names if name not in module.MODELS]
     if unknown:
         raise SpecError(f"got {', '.join(unknown)}; {file} has {', '.join(module.MODELS)}")

@@ -49,7 +49,7 @@ def load_teacher(name: str) -> Teacher:
         try:
             alpha = teach(image)
         except ImportError as error:
-            raise BackendUnavailable(f"the teacher {name} needs a package: {error}; install it") from error
+            raise _lacking(name, error) from error
         if alpha.shape != image.shape[:2] or alpha.dtype.kind != "f":
             raise SpecError(
                 f"the teacher {name} gave {alpha.dtype} of {alpha.shape} for a picture of {image.shape}; "
@@ -97,6 +97,13 @@ def _resized(alpha: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.fl
     return np.asarray(cv2.resize(alpha, size[::-1], interpolation=method), np.float32)
 
 
+def _lacking(teacher: str, error: ImportError) -> BackendUnavailable:
+    """What a teacher imports and is not there, when it is loaded or when it is asked."""
+    found = isinstance(error, ModuleNotFoundError) and error.name is not None
+    remedy = f"pip install {str(error.name).partition('.')[0]}" if found else "install the version that it wants"
+    return BackendUnavailable(f"the teacher {teacher} needs a package: {error}; {remedy}")
+
+
 def _python_function(file: Path, name: str) -> Teacher:
     if not file.is_file():
         raise ArtifactError(f"no file {file} with the teacher {name}")
@@ -105,7 +112,10 @@ def _python_function(file: Path, name: str) -> Teacher:
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     sys.modules[found.name] = module
-    found.loader.exec_module(module)
+    try:
+        found.loader.exec_module(module)
+    except ImportError as error:
+        raise _lacking(str(file), error) from error
     function = getattr(module, name, None)
     if not callable(function):
         known = ", ".join(sorted(key for key, value in vars(module).items() if callable(value) and key[0] != "_"))

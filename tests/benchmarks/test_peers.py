@@ -121,6 +121,13 @@ def test_a_peer_without_its_package_says_which(peers):
         model(np.zeros((2, 3, 3), np.uint8))
 
 
+def test_peers_that_import_what_is_not_there_are_not_loaded(tmp_path):
+    """At the top of their file, as most do."""
+    (tmp_path / "peers.py").write_text("import a_package_that_nobody_has\nMODELS = {}\n")
+    with pytest.raises(BackendUnavailable, match="a_package_that_nobody_has"):
+        load_peers(tmp_path, [])
+
+
 def test_a_missing_file_of_peers_is_an_error(tmp_path):
     """And says what is wanted."""
     with pytest.raises(ArtifactError, match="MODELS"):

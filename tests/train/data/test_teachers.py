@@ -54,8 +54,24 @@ def test_what_is_no_alpha_is_refused(teachers, name, message):
 
 def test_a_teacher_whose_package_is_missing_says_which(teachers):
     """When it is first asked, since many import late."""
-    with pytest.raises(BackendUnavailable, match="package_that_nobody_has"):
+    with pytest.raises(BackendUnavailable, match="pip install package_that_nobody_has"):
         load_teacher(f"{teachers}:needy")(IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("import package_that_nobody_has.models", "pip install package_that_nobody_has$"),
+        ("from numpy import what_numpy_has_not", "install the version that it wants"),
+    ],
+    ids=["package", "name"],
+)
+def test_a_teacher_whose_package_is_missing_is_not_loaded(tmp_path, line, message):
+    """Most import at the top of their file."""
+    file = tmp_path / "needy.py"
+    file.write_text(f"{line}\ndef teach(image): return image[..., 0] / 255\n")
+    with pytest.raises(BackendUnavailable, match=message):
+        load_teacher(f"{file}:teach")
 
 
 @pytest.mark.parametrize("name", ["nothing.py:red", "nothing.onnx"])
