@@ -85,6 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     packing.add_argument(
         "--foreground", choices=get_args(Quality), default=PackConfig.foreground, help="colours of photographs"
     )
+    packing.add_argument(
+        "--weight",
+        nargs="+",
+        default=(),
+        metavar="SOURCE=NUMBER",
+        help="how often training draws a picture of this source, relative to others of its kind (1)",
+    )
 
     labelling = command("label", _label, "let teachers say what the alphas of photographs are; resumable", TEACHERS)
     labelling.add_argument("data", type=Path, help="folder with people/ or image/, or of pictures")
@@ -139,7 +146,10 @@ def _check(args: argparse.Namespace) -> None:
 
 def _pack(args: argparse.Namespace) -> None:
     config = PackConfig(
-        longest_side=args.longest_side, foreground=args.foreground, rules=LabelRules(merge_masks=args.merge_masks)
+        longest_side=args.longest_side,
+        foreground=args.foreground,
+        rules=LabelRules(merge_masks=args.merge_masks),
+        weights=dict(map(_weight, args.weight)),
     )
     if args.label_tars:
         if args.labels is None:
@@ -208,6 +218,15 @@ def _grounds(text: str) -> tuple[str | None, Grounds]:
     if not (train.isdecimal() and test.isdecimal()):
         raise SpecError(f"got --backgrounds {text}; wanted TRAIN:TEST or SOURCE=TRAIN:TEST, such as 100:20")
     return source or None, Grounds(train=int(train), test=int(test))
+
+
+def _weight(text: str) -> tuple[str, float]:
+    """Parse SOURCE=NUMBER."""
+    source, _, number = text.rpartition("=")
+    try:
+        return source, float(number)
+    except ValueError:
+        raise SpecError(f"got --weight {text}; wanted SOURCE=NUMBER, such as studio=3") from None
 
 
 def _shard(args: argparse.Namespace) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,10 +34,14 @@ class PackConfig:
     jpeg_quality: int = 93
     foreground: Quality = "exact"  # how foreground colours of photographs are estimated
     rules: LabelRules = field(default_factory=LabelRules)
+    weights: Mapping[str, float] = field(default_factory=dict)  # of sources: how often their pictures are drawn, else 1
 
     def __post_init__(self) -> None:
         if self.longest_side < 64:
             raise SpecError(f"got longest_side {self.longest_side}; at least 64 pixels are wanted")
+        for source, weight in self.weights.items():
+            if not (math.isfinite(weight) and weight > 0):
+                raise SpecError(f"got weight {weight} of source {source}; a positive number is wanted")
 
 
 def pack(
@@ -55,8 +60,12 @@ def pack(
         The rejected keys, each with its reason.
 
     Raises:
-        SpecError: the folder is not empty; a pack is made in one go, so that its split belongs together.
+        SpecError: the folder is not empty (a pack is made in one go, so that its split belongs together), or a source
+            that has a weight has no picture.
     """
+    sources = {job.source for job in jobs}
+    if unknown := sorted(config.weights.keys() - sources):
+        raise SpecError(f"got weights of {', '.join(unknown)}; the sources here are {', '.join(sorted(sources))}")
     if folder.exists() and any(folder.iterdir()):
         raise SpecError(f"{folder} is not empty; give a new folder, or delete it first")
     (folder / SAMPLES_FOLDER).mkdir(parents=True)
@@ -77,6 +86,7 @@ def pack(
                     group=group,
                     held_out=is_held_out(group),
                     exact=outcome.kind == "photo" and job.alpha is not None,
+                    weight=config.weights.get(job.source, 1.0),
                 )
             )
     write_index(folder, samples)

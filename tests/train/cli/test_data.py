@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from shm_train.cli import data
 from shm_train.data.samples import Pack
 from tests.train.data.folders import cut_out, picture, write
@@ -31,6 +33,33 @@ def test_excluded_pictures_are_not_packed(tmp_path, capsys):
     assert data.main([*arguments, "--exclude", str(tmp_path / "exclude.txt")]) == 0
     assert [sample.key for sample in Pack(tmp_path / "pack").samples] == ["studio-one"]
     assert "excluded 1 pictures; 1 of the list are not here" in capsys.readouterr().err
+
+
+def test_sources_may_have_weights(tmp_path, capsys):
+    """Of the named source; the others have 1."""
+    write(tmp_path / "data/rgba/studio/one.png", cut_out(0))
+    write(tmp_path / "data/rgba/street/two.png", cut_out(1))
+    arguments = ["pack", str(tmp_path / "data"), str(tmp_path / "pack"), "--workers", "0"]
+    assert data.main([*arguments, "--weight", "studio=2.5"]) == 0
+    assert {sample.source: sample.weight for sample in Pack(tmp_path / "pack").samples} == {"studio": 2.5, "street": 1}
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ("studio", "wanted SOURCE=NUMBER"),
+        ("studio=0", "got weight 0.0 of source studio"),
+        ("studio=nan", "got weight nan"),
+        ("attic=2", "got weights of attic; the sources here are studio"),
+    ],
+)
+def test_weights_that_mean_nothing_are_refused(tmp_path, capsys, weight, message):
+    """Before the first picture."""
+    write(tmp_path / "data/rgba/studio/one.png", cut_out(0))
+    arguments = ["pack", str(tmp_path / "data"), str(tmp_path / "pack"), "--workers", "0"]
+    assert data.main([*arguments, "--weight", weight]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "pack").exists()
 
 
 def test_check_ends_with_3_where_something_is_wrong(tmp_path, capsys):
