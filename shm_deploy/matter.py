@@ -63,7 +63,8 @@ class Matter:
             device: "auto", "cpu", "cuda" or "cuda:N". "auto" chooses, `info()` tells; the others run or fail.
             backend: "auto" goes by the file; "openvino" runs a `.onnx` too. So does "int8" on a CPU, with the packaged
                 model or one exported with --int8: faster, with mattes near the others' instead of equal to them.
-            threads: CPU threads within one call; None for every CPU of this process.
+            threads: CPU threads within one call; None for every CPU of this process. The engine of a `.plan` has none
+                (`info().threads` is None), only the parts beside it, which edited trimaps and float alphas need.
             max_edge: longest side that the network sees [px], the paper's rule; None for the full size.
 
         Raises:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import Any, Literal
 
 from shm_deploy import spec
 from shm_deploy.artifacts import Kind, ModelFile, PartFiles
 from shm_deploy.backends.protocol import Backend, Parts
 from shm_deploy.errors import BackendUnavailable, SpecError
+
+logger = logging.getLogger(__name__)
 
 Runtime = Literal["onnxruntime", "tiles", "int8", "openvino", "pytorch", "tensorrt"]
 BackendName = Literal["auto"] | Runtime
@@ -29,7 +32,7 @@ def open_backend(
     Args:
         model: from `find_model`.
         device: "auto", "cpu", "cuda" or "cuda:N"; what was asked for runs, or an error says why not.
-        threads: CPU threads within one run; None for every CPU of this process.
+        threads: CPU threads within one run; None for every CPU of this process. An engine runs on its GPU alone.
         backend: "auto" is ONNX Runtime for `.onnx` (in tiles for a `live` one on a CPU), TensorRT for `.plan`,
             PyTorch for `.pt`. "int8" is tiles with T-Net in 8 bit: faster, and near the others instead of equal.
 
@@ -66,6 +69,8 @@ def open_backend(
 
             return PyTorchBackend(model.path, device, threads)
         case "tensorrt":
+            if threads is not None:
+                _say_of_threads(model, threads)
             _require("cuda.bindings", "rtx")
             from shm_deploy.backends.tensorrt import open_tensorrt
 
@@ -147,6 +152,15 @@ def _on_cpu(device: str, name: Runtime) -> str:
     if device not in ("auto", "cpu"):
         raise SpecError(f"got backend {name!r} with device {device!r}; it is for the CPU: use backend='auto'")
     return "cpu"
+
+
+def _say_of_threads(model: ModelFile, threads: int) -> None:
+    """Nobody's engine runs on CPU threads; those of its parts do."""
+    from shm_deploy.backends.devices import thread_count
+
+    logger.info(
+        "%s runs on a GPU: threads=%d is for its parts, in ONNX Runtime, alone", model.path.name, thread_count(threads)
+    )
 
 
 def _require(module: str, extra: str) -> None:

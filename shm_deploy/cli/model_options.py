@@ -9,7 +9,9 @@ def add_model_options(parser: argparse._ActionsContainer) -> None:
     """Add --model, --device, --threads and --max-edge to a parser or a group of one."""
     parser.add_argument("--model", help=".onnx, .plan or .pt file; the packaged one if left out")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--threads", type=positive, help="CPU threads of the network (default: all)")
+    parser.add_argument(
+        "--threads", type=positive, help="CPU threads of the network (default: all); a .plan needs none"
+    )
     parser.add_argument(
         "--max-edge", type=not_negative, help="longest side the network sees, px; 0: no limit (default: 1500)"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from shm_deploy import spec
 from shm_deploy.artifacts import ModelFile, find_model
 from shm_deploy.backends import open_backend
 from shm_deploy.backends.opening import BackendName, runtime_of
-from shm_deploy.errors import ArtifactError, BackendUnavailable, SpecError
+from shm_deploy.errors import ArtifactError, BackendUnavailable, MatteError, SpecError
 from shm_deploy.matter import Matter
 from shm_deploy.sidecar import sidecar_path, write_sidecar
 from tests.deploy.sidecars import sidecar_of
@@ -88,6 +89,17 @@ def test_threads_below_one_are_refused(threads: int, tiny_model: Path) -> None:
     """Zero is ONNX Runtime's word for something else."""
     with pytest.raises(SpecError, match="threads"):
         Matter(tiny_model, threads=threads)
+
+
+def test_threads_of_an_engine_are_those_of_its_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is said; and what is no number of threads is refused as elsewhere, before a GPU is looked for."""
+    (tmp_path / "shm.plan").write_bytes(b"ftrt")
+    plan = find_model(tmp_path / "shm.plan")
+    with caplog.at_level(logging.INFO), pytest.raises(MatteError):  # no GPU, or device "cpu" for a plan
+        open_backend(plan, device="cpu", threads=2)
+    assert "threads=2 is for its parts" in caplog.text
+    with pytest.raises(SpecError, match="got threads=0"):
+        open_backend(plan, device="cpu", threads=0)
 
 
 def test_openvino_has_no_cuda(tiny_model: Path) -> None:

@@ -298,6 +298,7 @@ def test_matter_tells_the_profiles(plan: Path, trt: FakeTensorRT) -> None:
     """And the device."""
     info = Matter(opened(plan, trt)).info()
     assert (info.backend, info.device, info.profiles) == ("tensorrt", "cuda:0", (SMALL, LARGE))
+    assert info.threads is None
 
 
 def test_plan_is_refused_on_the_cpu(plan: Path) -> None:
