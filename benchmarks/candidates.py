@@ -10,35 +10,41 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import onnx
 import torch
 
 from benchmarks.results_file import RESULTS, environment_of, write_result
-from benchmarks.speed import CASES, RvmNetwork, find_rvm, time_in_turn
+from benchmarks.rvm import RATIOS, RvmNetwork, find_rvm
+from benchmarks.turns import time_in_turn
 from shm_deploy import geometry, spec
+from shm_deploy.artifacts import PartFiles
+from shm_deploy.backends.onnxruntime import OnnxRuntimeParts
+from shm_deploy.bench.pictures import Size
 from shm_deploy.errors import MatteError
 from shm_deploy.export.graphs import make_graphs
 from shm_train.networks import LiveConfig, SemanticHumanMatting
 from shm_train.networks.fold import fold
 
-(CASE,) = (case for case in CASES if case.size == (720, 1280))
-SIZE = CASE.size
+SIZE = (720, 1280)
 
-TNETS = (
+# Each is traced once. All of their T-Nets are measured, and the M-Nets of the last three.
+NETWORKS = (
     LiveConfig(tnet_edge=256),
     LiveConfig(tnet_edge=320),
-    LiveConfig(tnet_edge=416, tnet_width=16),
-    LiveConfig(tnet_edge=416),
-    LiveConfig(tnet_edge=416, tnet_width=48),
+    LiveConfig(tnet_edge=416, tnet_width=16, mnet_widths=(16, 32, 48)),
+    LiveConfig(tnet_edge=416, mnet_widths=(32, 48, 64)),
+    LiveConfig(tnet_edge=416, tnet_width=48, mnet_widths=(48, 64, 96)),
 )
-MNETS = (
-    LiveConfig(mnet_widths=(16, 32, 48)),
-    LiveConfig(mnet_widths=(32, 48, 64)),
-    LiveConfig(mnet_widths=(48, 64, 96)),
+NUM_MNETS = 3
+
+CLOCK = (
+    "time.perf_counter, medians, all in turn in one run. Parts: `OnnxRuntimeParts`, as `Matter` runs them, on float "
+    "arrays that lie ready; M-Nets take a trimap of the packaged T-Net's size. rvm: as in speed.json."
 )
 
 
@@ -61,18 +67,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=RESULTS / "candidates.json")
     args = parser.parse_args(argv)
     try:
-        rvm = RvmNetwork(find_rvm(args.peers), CASE.rvm_ratio, args.threads)
+        rvm = RvmNetwork(find_rvm(args.peers), RATIOS[SIZE], args.threads)
     except MatteError as error:
         print(f"candidates: {error}", file=sys.stderr)
         return error.exit_code
-    candidates = [
-        *(_candidate("tnet", config, f"{config.tnet_edge} px, width {config.tnet_width}", args) for config in TNETS),
-        *(_candidate("mnet", config, "widths " + "/".join(map(str, config.mnet_widths)), args) for config in MNETS),
-    ]
     source = RvmNetwork.prepared(np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8))
-    *taken, rvm_ms = time_in_turn(
-        [*(candidate.run for candidate in candidates), lambda turn: rvm.run(source)], args.warmup, args.runs
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        candidates = find_candidates(NETWORKS, NUM_MNETS, Path(folder), args.threads)
+        *taken, rvm_ms = time_in_turn(
+            [*(candidate.run for candidate in candidates), lambda turn: rvm.run(source)], args.warmup, args.runs
+        )
     rows = [
         {
             "part": candidate.part,
@@ -85,36 +89,64 @@ def main(argv: Sequence[str] | None = None) -> int:
     ]
     for row in rows:
         print(row)
-    found = {"size": list(SIZE), "threads": args.threads, "rvm_ms": round(float(np.median(rvm_ms)), 2), "rows": rows}
+    found = {
+        "clock": CLOCK,
+        "size": list(SIZE),
+        "threads": args.threads,
+        "rvm_ms": round(float(np.median(rvm_ms)), 2),
+        "rows": rows,
+    }
     write_result(args.out, environment_of("benchmarks.candidates", argv, "cpu"), found)
     return 0
 
 
-def _candidate(part: str, config: LiveConfig, shape: str, args: argparse.Namespace) -> Candidate:
-    import onnxruntime
+def find_candidates(
+    networks: Sequence[LiveConfig], num_mnets: int, folder: Path, threads: int, size: Size = SIZE
+) -> list[Candidate]:
+    """Trace each network once, and open its parts as `Matter` does.
 
-    torch.manual_seed(0)
-    network = SemanticHumanMatting(config).eval()
-    graphs = make_graphs(fold(network), opset=spec.OPSET, joined=False, fp16=False, tell=lambda text: None)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"{part}.onnx"
-        onnx.save(graphs.parts[part], file)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = args.threads
-        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    feeds = {name: array for name, array in _inputs(config).items() if name in {i.name for i in session.get_inputs()}}
-    parameters = sum(tensor.numel() for tensor in getattr(network, part).parameters())
-    return Candidate(part, shape, parameters, lambda turn: session.run(None, feeds))
+    Args:
+        networks: untrained ones of these shapes.
+        num_mnets: of so many of the last ones M-Net is a candidate too.
+        folder: where the graphs go; they are read when they first run.
+        threads: of each.
+        size: (height, width) of the frame.
 
-
-def _inputs(config: LiveConfig) -> dict[str, Any]:
-    """A frame, and a trimap as T-Net gives it: at half of its input's sides."""
+    Returns:
+        The T-Nets, then the M-Nets.
+    """
     rng = np.random.default_rng(0)
-    small = [side // 2 for side in geometry.budget_size(SIZE, config.tnet_edge)]
-    return {
-        spec.IMAGE: rng.uniform(0, 255, (1, 3, *SIZE)).astype(np.float32),
-        spec.TRIMAP: np.full((1, 3, *small), 1 / 3, np.float32),
-    }
+    image = rng.uniform(0, 255, (1, 3, *size)).astype(np.float32)
+    # As the packaged T-Net gives it: at half of its input's sides.
+    small = [side // 2 for side in geometry.budget_size(size, LiveConfig().tnet_edge)]
+    trimap = np.full((1, 3, *small), 1 / 3, np.float32)
+    tnets, mnets = [], []
+    for number, config in enumerate(networks):
+        torch.manual_seed(0)
+        network = SemanticHumanMatting(config).eval()
+        parts = OnnxRuntimeParts(_traced(network, folder / str(number)), "cpu", threads)
+        shape = f"{config.tnet_edge} px, width {config.tnet_width}"
+        tnets.append(Candidate("tnet", shape, _count(network.tnet), partial(_run, parts.tnet, image)))
+        shape = "widths " + "/".join(map(str, config.mnet_widths))
+        mnets.append(Candidate("mnet", shape, _count(network.mnet), partial(_run, parts.mnet, image, trimap)))
+    return [*tnets, *mnets[len(mnets) - num_mnets :]]
+
+
+def _traced(network: SemanticHumanMatting, folder: Path) -> PartFiles:
+    graphs = make_graphs(fold(network), opset=spec.OPSET, joined=False, fp16=False, tell=lambda text: None)
+    folder.mkdir()
+    for role, graph in graphs.parts.items():
+        onnx.save(graph, folder / spec.PARTS[role])
+    return PartFiles(**{role: folder / file for role, file in spec.PARTS.items()})
+
+
+def _count(part: torch.nn.Module) -> int:
+    return sum(tensor.numel() for tensor in part.parameters())
+
+
+def _run(part: Callable[..., object], *arguments: object) -> object:
+    *inputs, _ = arguments  # the last is the number of the turn
+    return part(*inputs)
 
 
 if __name__ == "__main__":

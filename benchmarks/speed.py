@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -22,31 +21,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.results_file import RESULTS, environment_of, write_result
+from benchmarks.rvm import RATIOS, RVM_FILE, RvmNetwork, find_rvm
+from benchmarks.turns import time_in_turn
 from shm_deploy import spec
 from shm_deploy.artifacts import find_model
 from shm_deploy.backends import BackendName
 from shm_deploy.bench import memory
 from shm_deploy.bench.pictures import Size, shipped_pictures, size_text
-from shm_deploy.errors import ArtifactError, BackendUnavailable, MatteError
+from shm_deploy.errors import MatteError
 from shm_deploy.matter import Matter
-
-RVM_FILE = Path("rvm_mobilenetv3") / "rvm_mobilenetv3_fp32.onnx"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A frame size, the ratio at which RVM's authors run its inner network there, and `Matter`'s own limit."""
+    """A frame size, for which `RATIOS` has RVM's ratio, and `Matter`'s own limit."""
 
     size: Size
-    rvm_ratio: float
     max_edge: int | None = None  # longest side that the live network sees; None is all of it
 
 
 CASES = (
-    Case(size=(512, 512), rvm_ratio=1.0),
-    Case(size=(720, 1280), rvm_ratio=0.375),
-    Case(size=(1080, 1920), rvm_ratio=0.25),
-    Case(size=(1080, 1920), rvm_ratio=0.25, max_edge=spec.MAX_EDGE),  # the default of `Matter`
+    Case(size=(512, 512)),
+    Case(size=(720, 1280)),
+    Case(size=(1080, 1920)),
+    Case(size=(1080, 1920), max_edge=spec.MAX_EDGE),  # the default of `Matter`
 )
 
 BACKENDS: dict[str, BackendName] = {"live": "auto", "int8": "int8", "openvino": "openvino"}
@@ -55,7 +53,8 @@ CLOCK = (
     "time.perf_counter on the host. live: `Matter.__call__`, uint8 frame in, uint8 alpha of the same size out, "
     "everything between included; int8, openvino: the same with that backend. rvm: `InferenceSession.run` alone on a "
     "float tensor that lies ready, recurrent state carried from frame to frame; its authors' conversion of the frame "
-    "and of the alpha is not counted."
+    "and of the alpha is not counted; its threads wait busily within a run, as by default, and rest after it, so that "
+    "the next in turn has the CPUs to itself."
 )
 MEMORY_FRAMES = 10
 
@@ -92,67 +91,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def find_rvm(peers: Path) -> Path:
-    """RobustVideoMatting's released ONNX file within a folder of peers.
-
-    Raises:
-        ArtifactError: it is not there.
-    """
-    file = peers / RVM_FILE
-    if not file.is_file():
-        raise ArtifactError(
-            f"no {file}: put RobustVideoMatting's released {RVM_FILE.name} there; it does not come with us"
-        )
-    return file
-
-
-class RvmNetwork:
-    """RobustVideoMatting's network on one frame after another of one size."""
-
-    def __init__(self, file: Path, ratio: float, threads: int) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise BackendUnavailable("onnxruntime is needed: pip install 'semantic-human-matting[cpu]'") from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        self._ratio = np.array([ratio], np.float32)
-        self._state = [np.zeros((1, 1, 1, 1), np.float32)] * 4
-
-    @staticmethod
-    def prepared(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(H, W, 3) uint8 -> (1, 3, H, W) in 0..1."""
-        return np.ascontiguousarray(frame.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
-
-    def run(self, source: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(1, 3, H, W) -> alpha (1, 1, H, W)."""
-        feeds = {f"r{index}i": state for index, state in enumerate(self._state, 1)}
-        feeds |= {"src": source, "downsample_ratio": self._ratio}
-        _, alpha, *self._state = self._session.run(None, feeds)
-        return np.asarray(alpha, np.float32)
-
-
-def time_in_turn(calls: Sequence[Callable[[int], object]], warmup: int, runs: int) -> list[list[float]]:
-    """Milliseconds of each call, turn by turn: every one runs once before any runs again.
-
-    Args:
-        calls: each takes the number of the turn.
-        warmup: turns before the clock.
-        runs: turns on it.
-    """
-    times: list[list[float]] = [[] for _ in calls]
-    for turn in range(warmup + runs):
-        for call, taken in zip(calls, times, strict=True):
-            begin = time.perf_counter()
-            call(turn)
-            end = time.perf_counter()
-            if turn >= warmup:
-                taken.append(1e3 * (end - begin))
-    return times
-
-
 def live_memory_mib(threads: int) -> float:
     """Most that was resident in this process after some 1080p frames through `Matter`."""
     frame = _frames(CASES[-1].size)[0]
@@ -164,7 +102,7 @@ def live_memory_mib(threads: int) -> float:
 
 def rvm_memory_mib(file: Path, threads: int) -> float:
     """The same for RVM's network, its float input included."""
-    network = RvmNetwork(file, CASES[-1].rvm_ratio, threads)
+    network = RvmNetwork(file, RATIOS[CASES[-1].size], threads)
     source = network.prepared(_frames(CASES[-1].size)[0])
     for _ in range(MEMORY_FRAMES):
         network.run(source)
@@ -174,7 +112,7 @@ def rvm_memory_mib(file: Path, threads: int) -> float:
 def _measure(case: Case, rvm_file: Path, args: argparse.Namespace) -> dict[str, Any]:
     frames = _frames(case.size)
     sources = [RvmNetwork.prepared(frame) for frame in frames]
-    network = RvmNetwork(rvm_file, case.rvm_ratio, args.threads)
+    network = RvmNetwork(rvm_file, RATIOS[case.size], args.threads)
     with ExitStack() as stack:
         matters = [
             stack.enter_context(Matter(threads=args.threads, max_edge=case.max_edge, backend=backend))
@@ -185,7 +123,7 @@ def _measure(case: Case, rvm_file: Path, args: argparse.Namespace) -> dict[str, 
     row = {
         "width": case.size[1],
         "height": case.size[0],
-        "rvm_ratio": case.rvm_ratio,
+        "rvm_ratio": RATIOS[case.size],
         "max_edge": case.max_edge,
         "warmup": args.warmup,
         "runs": args.runs,

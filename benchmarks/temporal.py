@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks import temporal_scenes as scenes
 from benchmarks.results_file import RESULTS, environment_of, write_result
-from benchmarks.speed import RvmNetwork, find_rvm
+from benchmarks.rvm import RvmNetwork, find_rvm
 from shm_deploy.artifacts import find_model
 from shm_deploy.errors import MatteError
 from shm_deploy.matter import Matter

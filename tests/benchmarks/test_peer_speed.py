@@ -13,7 +13,8 @@ def test_each_model_has_a_row_per_size():
         seen.append(image.shape)
         return np.zeros(image.shape[:2], np.float32)
 
-    rows = speed_rows({"slow": slow, "idle": lambda image: image[..., 0]}, runs=3, sizes=((64, 96), (80, 80)))
+    models = {"slow": slow, "idle": lambda image: image[..., 0]}
+    rows = speed_rows(models, runs=3, sizes=((64, 96), (80, 80)), pause_s=0)
     assert [(row["width"], row["height"], row["model"]) for row in rows] == [
         (96, 64, "slow"),
         (96, 64, "idle"),
