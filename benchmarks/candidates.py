@@ -34,17 +34,18 @@ SIZE = (720, 1280)
 
 # Each is traced once. All of their T-Nets are measured, and the M-Nets of the last three.
 NETWORKS = (
-    LiveConfig(tnet_edge=256),
     LiveConfig(tnet_edge=320),
-    LiveConfig(tnet_edge=416, tnet_width=16, mnet_widths=(16, 32, 48)),
-    LiveConfig(tnet_edge=416, mnet_widths=(32, 48, 64)),
-    LiveConfig(tnet_edge=416, tnet_width=48, mnet_widths=(48, 64, 96)),
+    LiveConfig(tnet_edge=416),
+    LiveConfig(tnet_edge=512, tnet_width=16, mnet_edge=512),
+    LiveConfig(tnet_edge=512, mnet_edge=640),
+    LiveConfig(tnet_edge=512, tnet_width=48, mnet_edge=640, mnet_widths=(48, 64, 96)),
 )
 NUM_MNETS = 3
 
 CLOCK = (
     "time.perf_counter, medians, all in turn in one run. Parts: `OnnxRuntimeParts`, as `Matter` runs them, on float "
-    "arrays that lie ready; M-Nets take a trimap of the packaged T-Net's size. rvm: as in speed.json."
+    "arrays that lie ready: the whole frame, which each brings to its own size first; M-Nets take a trimap of half of "
+    "T-Net's, and end before the frame's pixels are drawn. rvm: as in speed.json."
 )
 
 
@@ -117,9 +118,6 @@ def find_candidates(
     """
     rng = np.random.default_rng(0)
     image = rng.uniform(0, 255, (1, 3, *size)).astype(np.float32)
-    # As the packaged T-Net gives it: at half of its input's sides.
-    small = [side // 2 for side in geometry.budget_size(size, LiveConfig().tnet_edge)]
-    trimap = np.full((1, 3, *small), 1 / 3, np.float32)
     tnets, mnets = [], []
     for number, config in enumerate(networks):
         torch.manual_seed(0)
@@ -127,8 +125,10 @@ def find_candidates(
         parts = OnnxRuntimeParts(_traced(network, folder / str(number)), "cpu", threads)
         shape = f"{config.tnet_edge} px, width {config.tnet_width}"
         tnets.append(Candidate("tnet", shape, _count(network.tnet), partial(_run, parts.tnet, image)))
-        shape = "widths " + "/".join(map(str, config.mnet_widths))
-        mnets.append(Candidate("mnet", shape, _count(network.mnet), partial(_run, parts.mnet, image, trimap)))
+        half = [side // 2 for side in geometry.budget_size(size, config.tnet_edge)]  # as T-Net gives it
+        trimap = np.full((1, 3, *half), 1 / 3, np.float32)
+        shape = f"{config.mnet_edge} px, widths " + "/".join(map(str, config.mnet_widths))
+        mnets.append(Candidate("mnet", shape, _count(network.mnet), partial(_run, parts.coefficients, image, trimap)))
     return [*tnets, *mnets[len(mnets) - num_mnets :]]
 
 
@@ -136,8 +136,8 @@ def _traced(network: SemanticHumanMatting, folder: Path) -> PartFiles:
     graphs = make_graphs(fold(network), opset=spec.OPSET, joined=False, fp16=False, tell=lambda text: None)
     folder.mkdir()
     for role, graph in graphs.parts.items():
-        onnx.save(graph, folder / spec.PARTS[role])
-    return PartFiles(**{role: folder / file for role, file in spec.PARTS.items()})
+        onnx.save(graph, folder / spec.LIVE_PARTS[role])
+    return PartFiles(**{role: folder / file for role, file in spec.LIVE_PARTS.items()})
 
 
 def _count(part: torch.nn.Module) -> int:

@@ -20,4 +20,4 @@ def test_each_network_is_traced_once_for_both_of_its_parts(tmp_path, monkeypatch
     assert [candidate.part for candidate in found] == ["tnet", "tnet", "mnet"]
     tnet, _, mnet = (candidate.run(0) for candidate in found)
     np.testing.assert_allclose(tnet.sum(1), 1, atol=1e-5)
-    assert mnet.shape == (1, 1, 64, 96)
+    assert mnet.shape == (1, 4, 16, 24)
