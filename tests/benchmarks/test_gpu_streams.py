@@ -52,7 +52,7 @@ def test_the_curve_goes_on_while_frames_arrive():
     """An instant network holds every number of streams that is tried."""
     backend = RedBackend()
     frame = np.zeros((64, 64, 3), np.uint8)
-    load = Load(frames_per_s=50, seconds=0.1, numbers=(1, 3))
+    load = Load(frames_per_s=10, seconds=0.5, numbers=(1, 3))
     found = curve(lambda each: backend.run(each[None]), frame, load, lambda: None)
     assert [row["num_streams"] for row in found["rows"]] == [1, 3]
     assert [row["num_sent"] for row in found["rows"]] == [5, 15]

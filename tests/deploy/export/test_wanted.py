@@ -20,6 +20,7 @@ def test_joined_files_have_the_name_and_parts_their_own() -> None:
         "tnet": "tnet.onnx",
         "mnet": "mnet.onnx",
         "fusion": "fusion.onnx",
+        "coefficients": "mnet.coefficients.onnx",
         "tnet_int8": "tnet.int8.onnx",
         "joined": "shm-live.onnx",
         "joined_fp16": "shm-live.fp16.onnx",
