@@ -142,7 +142,7 @@ class Interpolation(NamedTuple):
     sources: slice
 
 
-@lru_cache(maxsize=4096)  # the sides of a few frame sizes: made anew, they would take longer than what they are for
+@lru_cache(maxsize=1024)  # the sides of a dozen frame sizes: made anew, they take longer than what they are for
 def _interpolation(start: int, stop: int, length: int, num_sources: int) -> Interpolation:
     """Of the places from `start` to `stop`, of `length` in all, which `num_sources` are enlarged to."""
     centres = np.clip((np.arange(start, stop) + 0.5) * (num_sources / length) - 0.5, 0, num_sources - 1)
