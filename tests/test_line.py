@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from shm_deploy import spec
 from shm_deploy.cli import bench, export, matte
 from shm_deploy.export.photographs import PACKAGED_FOLDER
 from shm_deploy.sidecar import read_sidecar
@@ -77,7 +78,8 @@ def test_checkpoint_becomes_a_half_engine_with_a_parity_table(
     code = export.main(["--ckpt", str(checkpoint), "--out", str(engines), *choices, *sizes, *images])
     assert code == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("PASSED (engine built, not run: no GPU)")
-    names = {"tnet.onnx", "mnet.onnx", "fusion.onnx", "shm.onnx", "shm.fp16.onnx", "shm.plan", "shm.json"}
+    parts = spec.LIVE_PARTS if checkpoint == PACKAGED_CHECKPOINT else spec.PARTS
+    names = {*parts.values(), "shm.onnx", "shm.fp16.onnx", "shm.plan", "shm.json"}
     assert {path.name for path in engines.iterdir()} == names
     sidecar = read_sidecar(engines / "shm.json")
     assert sidecar.engine is not None

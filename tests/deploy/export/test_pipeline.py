@@ -55,7 +55,7 @@ def test_the_sidecar_describes_every_file(exported: Exported) -> None:
     folder = exported.report.parent
     sidecar = read_sidecar(exported.report)
     assert (sidecar.files, sidecar.engine) == (exported.sidecar.files, exported.sidecar.engine)
-    assert set(sidecar.files) == {"tnet", "mnet", "fusion", "tnet_int8", "joined", "joined_fp16", "plan"}
+    assert set(sidecar.files) == {*spec.LIVE_PARTS, "tnet_int8", "joined", "joined_fp16", "plan"}
     for record in sidecar.files.values():
         check_file(record, folder)
     assert {path.name for path in folder.iterdir()} == {record.file for record in sidecar.files.values()} | {"shm.json"}
