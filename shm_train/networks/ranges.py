@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from shm_deploy import spec
+from shm_train.networks.guided import GuidedFilter
 from shm_train.networks.shm import SemanticHumanMatting
 
 
@@ -58,14 +59,19 @@ class ActivationRanges:
 def measure_ranges(folded: SemanticHumanMatting, images: Iterable[NDArray[np.uint8]]) -> ActivationRanges:
     """Run images through the folded network and keep the largest magnitude at each layer.
 
-    Folded, because that is what runs in half precision: a convolution whose batch norm follows gives other numbers.
+    Folded, because that is what runs in half precision: a convolution whose batch norm follows gives other numbers. The
+    guided filter is left out: it computes in float32 always.
 
     Args:
         folded: float32, in evaluation mode (`fold`).
         images: (H, W, 3) uint8 RGB each, of any sizes.
     """
     activations: dict[str, float] = {}
-    names = {module: name for name, module in folded.named_modules() if not list(module.children())}
+    names = {
+        module: name
+        for name, module in folded.named_modules()
+        if not list(module.children()) and not isinstance(module, GuidedFilter)
+    }
 
     def enter(module: nn.Module, inputs: tuple[Any, ...]) -> None:  # before an in-place layer overwrites them
         activations[names[module]] = max(activations.get(names[module], 0.0), _largest(inputs))
