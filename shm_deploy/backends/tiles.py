@@ -6,6 +6,7 @@ it is. Elsewhere, tile by tile, raw alpha is drawn from M-Net's coefficients, an
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -59,10 +60,13 @@ class TiledBackend:
         self._parts = parts
         self._edges = edges
         self._threads = threads
+        self._scratch = _Scratch()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tiles")
 
     def run(self, frames: NDArray[np.uint8]) -> Mattes:  # as in Backend
         mattes = [self._matte(frame) for frame in frames]
+        if len(mattes) == 1:
+            return Mattes(mattes[0].alpha[None], mattes[0].trimap[None])
         return Mattes(np.stack([matte.alpha for matte in mattes]), np.stack([matte.trimap for matte in mattes]))
 
     def tnet(self, image: NDArray[np.float32]) -> NDArray[np.float32]:  # as in Parts
@@ -84,28 +88,50 @@ class TiledBackend:
 
     def _matte(self, frame: NDArray[np.uint8]) -> Mattes:
         size = (frame.shape[0], frame.shape[1])
-        seen_by_tnet, seen_by_mnet = self._reduced(frame)
-        trimap = self._parts.tnet(_planes(seen_by_tnet))[0]  # (3, h, w)
+        seen_by_tnet, seen_by_mnet = self._seen(frame)
+        trimap = self._parts.tnet(seen_by_tnet)[0]  # (3, h, w)
         whole_trimap = self._pool.submit(geometry.enlarge, _in_bytes(np.moveaxis(trimap, 0, -1)), size)
         alpha = geometry.enlarge(_in_bytes(_known_alpha(trimap)), size)
         tiles = find_tiles(trimap[spec.UNKNOWN], size)
         if tiles:
-            coefficients = self._parts.coefficients(_planes(seen_by_mnet), trimap[None])[0]
+            coefficients = self._parts.coefficients(seen_by_mnet, trimap[None])[0]
             shares = [tiles[first :: self._threads] for first in range(self._threads)]
             list(self._pool.map(partial(_draw, frame, alpha, coefficients, trimap), shares))
         return Mattes(alpha, whole_trimap.result())
 
-    def _reduced(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """What T-Net and M-Net see: the frame, or, where it is large, what their graphs would make of it first.
+    def _seen(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What T-Net and M-Net see, (1, 3, h, w): the frame, or, if it is large, what their graphs make of it first.
+
+        Good until this thread's next frame.
 
         In floats: rounded to bytes here, the matte would move by 7 to 19 levels in a thousandth of its pixels.
         """
         size = (frame.shape[0], frame.shape[1])
-        floats = frame.astype(np.float32)
         height, width = geometry.budget_size(size, self._edges.tnet)
         twice = (2 * height, 2 * width)  # T-Net's graph takes 2x2 means of that
-        for_tnet = floats if max(size) <= 2 * self._edges.tnet else _resized(floats, twice)
-        return for_tnet, _resized(floats, geometry.capped_size(size, self._edges.mnet))
+        for_tnet = size if max(size) <= 2 * self._edges.tnet else twice
+        for_mnet = geometry.capped_size(size, self._edges.mnet)
+        seen = self._scratch.array("tnet", (1, 3, *for_tnet)), self._scratch.array("mnet", (1, 3, *for_mnet))
+        channel_of_frame = self._scratch.array("channel", size)
+        for channel in range(3):
+            np.copyto(channel_of_frame, cv2.extractChannel(frame, channel))
+            for planes in seen:
+                plane = planes[0, channel]
+                cv2.resize(channel_of_frame, plane.shape[::-1], dst=plane, interpolation=cv2.INTER_LINEAR)
+        return seen
+
+
+class _Scratch(threading.local):
+    """Arrays of the last sizes, for each thread that calls: new ones would cost several times what they are for."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, NDArray[np.float32]] = {}
+
+    def array(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """float32, of any content."""
+        if name not in self._arrays or self._arrays[name].shape != shape:
+            self._arrays[name] = np.empty(shape, np.float32)
+        return self._arrays[name]
 
 
 def find_tiles(unknown: NDArray[np.float32], size: tuple[int, int]) -> list[Tile]:
@@ -178,14 +204,3 @@ def _known_alpha(trimap: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _in_bytes(x: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.asarray(cv2.convertScaleAbs(x, alpha=255), np.uint8)
-
-
-def _resized(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    if image.shape[:2] == size:
-        return image
-    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def _planes(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H, W, 3) -> (1, 3, H, W), contiguous."""
-    return np.stack(cv2.split(image))[None]
