@@ -21,7 +21,7 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN.pt", help="checkpoints of live")
-    parser.add_argument("--tnet-edge", type=int, default=416, metavar="PX", help="longest side of T-Net's input (416)")
+    parser.add_argument("--tnet-edge", type=int, default=384, metavar="PX", help="longest side of T-Net's input (384)")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     checkpoint = mean([load_checkpoint(path) for path in args.runs])

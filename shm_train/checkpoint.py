@@ -109,7 +109,7 @@ def _config(record: dict[str, Any], path: Path) -> NetworkConfig:
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
     try:
         return kind(**values)
-    except TypeError as error:
+    except (TypeError, SpecError) as error:
         raise ArtifactError(f"{path} has a {kind.__name__} that this version does not know: {error}") from error
 
 

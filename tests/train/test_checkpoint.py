@@ -56,6 +56,17 @@ def test_a_missing_file_is_named(tmp_path):
         load_checkpoint(tmp_path / "gone.pt")
 
 
+def test_a_network_of_another_version_is_refused(checkpoint, tmp_path):
+    """Its file is named, and what in its config is unknown."""
+    path = tmp_path / "e2e.pt"
+    save_checkpoint(path, checkpoint)
+    record = torch.load(path, weights_only=True)
+    record["config"]["mnet_widths"] = (32, 48)
+    torch.save(record, path)
+    with pytest.raises(ArtifactError, match=r"e2e\.pt has a LiveConfig .* got mnet_widths \(32, 48\)"):
+        load_checkpoint(path)
+
+
 def test_a_truncated_file_is_refused(checkpoint, tmp_path):
     """Half a file is no checkpoint, and says so."""
     path = tmp_path / "e2e.pt"
