@@ -26,7 +26,7 @@ train coarse 75 --init "$encoder" --set loss.trimap=0.15
 python "$here/finish.py" "$work/coarse/last.pt" --tnet-edge 384 --out "$work/coarse-384.pt"
 train settled 15 --start "$work/coarse-384.pt" --rate 6e-4 --encoder-rate 1.2e-4 --set final_rate=0.3 \
 	--set network.tnet_edge=384 --set loss.trimap=0.08 --set freeze_norms=True --set warmup_steps=30
-train fine 10 --start "$work/settled/last.pt" --rate 2.5e-4 --encoder-rate 4e-5 --set final_rate=0.02 \
+train fine 10 --start "$work/settled/last.pt" --rate 2e-4 --encoder-rate 3e-5 --set final_rate=0.02 \
 	--set network.tnet_edge=384 --set loss.trimap=0.05 --set freeze_norms=True --set warmup_steps=20 \
 	--set "frozen=('tnet.encoder.stem','tnet.encoder.stages.0','tnet.encoder.stages.1')"
 python "$here/finish.py" "$work/fine/last.pt" --out "$work/live.pt"
