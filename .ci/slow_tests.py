@@ -1,6 +1,7 @@
 """The slow tests, each group of them in a process of its own, so that none can hang the run or end without a word.
 
-A group that hangs or is killed is tried once more, for it may be the machine that stalls; one whose tests fail is not.
+A group that hangs, is killed or breaks outside its tests is tried once more, for it may be the machine that stalls; one
+whose tests fail is not.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 PYTEST = [sys.executable, "-m", "pytest", "-v", "-ra", "--durations=5", "-p", "no:randomly", "-m", "slow and not gpu"]
+PYTEST_BROKE = 3  # its exit code: what a signal handler of PyTorch's loader raises may come when a test has ended
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 TOTAL_S = 4000  # for all groups, the second runs too
 TELL_EVERY_S = 60
@@ -96,7 +98,7 @@ class Attempt:
 
 
 def attempt_twice(group: Group, folder: Path, deadline: float) -> Attempt:
-    """The second time only where it hung or was killed, and no test had failed."""
+    """The second time only where it hung, was killed or broke, and no test had failed."""
     result = attempt(group, folder, deadline)
     if result.fault and not result.failures:
         tell(f"{group.name} is run a second time, because it {result.fault}")
@@ -155,6 +157,8 @@ def fault_of(in_time: bool, code: int, lines: list[str], limit_s: int) -> str:
         return f"was killed by {signal.Signals(-code).name}"
     if not closing_line(lines):
         return f"ended in the middle, with exit code {code}"  # as faulthandler_timeout of pyproject.toml does it
+    if code == PYTEST_BROKE:
+        return "broke inside pytest, not in a test"
     return ""
 
 

@@ -15,6 +15,10 @@ PASSES = "pass"
 FAILS = "assert subprocess.run(['setsid', '-f', 'sleep', '1000']).returncode == 1"  # and leaves a process behind
 DIES = "os.kill(os.getpid(), signal.SIGKILL)"
 DIES_ONCE = f"mark = Path(__file__ + '.ran'); mark.exists() or (mark.touch(), {DIES})"
+BREAKS_ONCE = (  # pytest, not the test: it has no report to make then
+    "mark = Path(__file__ + '.ran'); "
+    "mark.exists() or (mark.touch(), setattr(pytest.TestReport, 'from_item_and_call', None))"
+)
 HANGS = "os.kill(os.getpid(), signal.SIGSTOP)"
 
 
@@ -37,6 +41,7 @@ def run(tmp_path: Path, body: str, limit_s: int) -> tuple[int, str]:
         pytest.param(FAILS, 300, 1, 1, "1 failed", id="fails"),
         pytest.param(DIES, 300, 1, 2, "1 error", id="dies"),
         pytest.param(DIES_ONCE, 300, 0, 2, "1 passed", id="dies once"),
+        pytest.param(BREAKS_ONCE, 300, 0, 2, "1 passed", id="pytest breaks once"),
         pytest.param(HANGS, 3, 1, 2, "1 error", id="hangs"),
     ],
 )

@@ -140,8 +140,8 @@ def _check_encoder_rate(rate: float) -> None:
         raise SpecError(f"got encoder_rate {rate}; a positive number is wanted")
 
 
-# Photographs bring noise and light of their own. With `AugmentConfig`'s changes, several runs made the network better on
-# pictures that are changed like that, and worse on pictures as they are.
+# Photographs bring noise and light of their own. With `AugmentConfig`'s changes, several runs made the network better
+# on pictures that are changed like that, and worse on pictures as they are.
 LIVE_AUGMENT = AugmentConfig(
     aspect=(0.9, 1.1),
     crop=(0.5, 1.0),
