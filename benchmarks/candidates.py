@@ -21,7 +21,7 @@ import torch
 from benchmarks.results_file import RESULTS, environment_of, write_result
 from benchmarks.rvm import RATIOS, RvmNetwork, find_rvm
 from benchmarks.turns import time_in_turn
-from shm_deploy import geometry, spec
+from shm_deploy import spec
 from shm_deploy.artifacts import PartFiles
 from shm_deploy.backends.onnxruntime import OnnxRuntimeParts
 from shm_deploy.bench.pictures import Size
@@ -44,8 +44,8 @@ NUM_MNETS = 3
 
 CLOCK = (
     "time.perf_counter, medians, all in turn in one run. Parts: `OnnxRuntimeParts`, as `Matter` runs them, on float "
-    "arrays that lie ready: the whole frame, which each brings to its own size first; M-Nets take a trimap of half of "
-    "T-Net's, and end before the frame's pixels are drawn. rvm: as in speed.json."
+    "arrays that lie ready: the whole frame, which each brings to its own size first; M-Nets take what T-Net of the "
+    "same network gives, and end before the frame's pixels are drawn. rvm: as in speed.json."
 )
 
 
@@ -109,7 +109,7 @@ def find_candidates(
     Args:
         networks: untrained ones of these shapes.
         num_mnets: of so many of the last ones M-Net is a candidate too.
-        folder: where the graphs go; they are read when they first run.
+        folder: where the graphs go.
         threads: of each.
         size: (height, width) of the frame.
 
@@ -125,10 +125,9 @@ def find_candidates(
         parts = OnnxRuntimeParts(_traced(network, folder / str(number)), "cpu", threads)
         shape = f"{config.tnet_edge} px, width {config.tnet_width}"
         tnets.append(Candidate("tnet", shape, _count(network.tnet), partial(_run, parts.tnet, image)))
-        half = [side // 2 for side in geometry.budget_size(size, config.tnet_edge)]  # as T-Net gives it
-        trimap = np.full((1, 3, *half), 1 / 3, np.float32)
+        look = partial(_run, parts.coefficients, image, *parts.tnet(image))
         shape = f"{config.mnet_edge} px, widths " + "/".join(map(str, config.mnet_widths))
-        mnets.append(Candidate("mnet", shape, _count(network.mnet), partial(_run, parts.coefficients, image, trimap)))
+        mnets.append(Candidate("mnet", shape, _count(network.mnet), look))
     return [*tnets, *mnets[len(mnets) - num_mnets :]]
 
 

@@ -1,7 +1,8 @@
 """The checkpoint that ships, of those that were trained: `python recipes/finish.py RUN.pt [RUN.pt ...] --out live.pt`.
 
-The mean of several runs' weights is better than each of them, if each started from the one before it. T-Net may see
-more pixels than in training, where crops show people larger than most frames do.
+The mean of several runs' weights is better than each of them, if each started from the one before it: of T-Net above all,
+which forgets now this, now that. T-Net may see more pixels than in training, where crops show people larger than most
+frames do.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN.pt", help="checkpoints of live")
     parser.add_argument("--tnet-edge", type=int, default=384, metavar="PX", help="longest side of T-Net's input (384)")
+    parser.add_argument("--mnet", type=Path, metavar="RUN.pt", help="M-Net is this one's (default: the mean, too)")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     checkpoint = mean([load_checkpoint(path) for path in args.runs])
+    if args.mnet is not None:
+        checkpoint = with_mnet(checkpoint, load_checkpoint(args.mnet))
     if not isinstance(checkpoint.config, LiveConfig):
         raise SpecError(f"got a checkpoint of {checkpoint.config.variant}; this is for live")
     save_checkpoint(args.out, replace(checkpoint, config=replace(checkpoint.config, tnet_edge=args.tnet_edge)))
@@ -40,6 +44,12 @@ def mean(checkpoints: list[Checkpoint]) -> Checkpoint:
         for name, tensor in first.weights.items()
     }
     return replace(first, weights=weights, training=None)
+
+
+def with_mnet(checkpoint: Checkpoint, other: Checkpoint) -> Checkpoint:
+    """The same, with M-Net of another one of its shape."""
+    mnet = {name: tensor for name, tensor in other.weights.items() if name.startswith("mnet.")}
+    return replace(checkpoint, weights=checkpoint.weights | mnet)
 
 
 if __name__ == "__main__":

@@ -14,5 +14,6 @@ workers=$(($(nproc) - 1))
 
 python3 -c "import sys; from shm_train.cli.train import main; sys.exit(main())" \
   e2e --variant live --data "$shards" --out "$out/e2e" --start "$start" --minutes "${MINUTES:-18}" \
-  --batch-size 64 --rate 5e-4 --encoder-rate 1e-4 --set final_rate=0.02 --set network.tnet_edge=384 \
+  --batch-size 64 --rate 1e-3 --encoder-rate 1e-4 --set decoder_share=0.25 \
+  --set final_rate=0.02 --set network.tnet_edge=384 \
   --set loss.trimap=0.08 --set loss.trimap_end=0.05 --precision bf16 --workers "$workers" --validate-every 500

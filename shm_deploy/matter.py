@@ -137,7 +137,7 @@ class Matter:
         Args:
             image: (H, W, 3) or (N, H, W, 3) uint8, a PIL image, or a list of such; sides from 16 px.
             trimap: an edited trimap per image instead of T-Net's: (H, W) uint8 of 255 / 0 / 128 for F / B / U, or
-                (H, W, 3) probabilities. M-Net and fusion run alone.
+                (H, W, 3) probabilities. T-Net then runs only where M-Net sees its features, as in `live`.
             bgr: arrays come from OpenCV, blue first.
             dtype: `np.uint8` for 0..255, `np.float32` for 0..1 before rounding, from the parts.
 
@@ -372,8 +372,8 @@ class Matter:
         fit = Fit.of(frames, self._max_edge)
         parts = self._opened_parts()
         image = _channels_first(fit.forward(frames))
-        trimap = parts.tnet(image) if edited is None else _channels_first(fit.forward(edited))
-        alpha = parts.fusion(trimap, parts.mnet(image, trimap))
+        trimap, features = parts.tnet(image) if edited is None else (_channels_first(fit.forward(edited)), None)
+        alpha = parts.fusion(trimap, parts.mnet(image, trimap, features))
         return fit.back(alpha[:, 0])
 
     def _opened_parts(self) -> Parts:

@@ -26,6 +26,7 @@ RGB_DEVIATION = (58.395, 57.12, 57.375)
 # Tensor names of the exported graphs.
 IMAGE = "image"
 TRIMAP = "trimap"
+FEATURES = "features."  # and a number, from 0 on, coarsest first: what `live`'s M-Net sees of T-Net beside the trimap
 ALPHA_RAW = "alpha_raw"
 ALPHA = "alpha"
 

@@ -81,6 +81,24 @@ def gradient_loss(alpha: Tensor, true_alpha: Tensor, weight: Tensor) -> Tensor:
     return _mean(across, weight) + _mean(down, weight)
 
 
+def coarse_loss(coarse: Tensor, true_alpha: Tensor, unknown: Tensor, sure: Tensor, known: float) -> Tensor:
+    """Mean |alpha at each place - mean of alpha_g there|, above all where the trimap is unknown.
+
+    Ours.
+
+    Args:
+        coarse: (N, 1, h, w), predicted.
+        true_alpha: (N, 1, H, W) in 0..1.
+        unknown: (N, 1, H, W), 1 where the true trimap is unknown and sure.
+        sure: (N, 1, H, W).
+        known: how much the rest of what is sure counts, beside the unknown region's 1.
+    """
+    size = coarse.shape[-2:]
+    truth = shrink(true_alpha * sure, size) / shrink(sure, size).clamp(min=1e-6)
+    weight = shrink(unknown + known * (sure - unknown), size)
+    return _mean((coarse - truth).abs() * weight, weight)
+
+
 def absolute_loss(alpha: Tensor, true_alpha: Tensor, sure: Tensor) -> Tensor:
     """Mean |alpha - alpha_g|, at the size of `alpha`.
 

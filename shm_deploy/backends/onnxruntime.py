@@ -14,8 +14,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as native
 from shm_deploy import spec
 from shm_deploy.artifacts import PartFiles
 from shm_deploy.backends.devices import cuda_index, thread_count
-from shm_deploy.backends.protocol import Facts, Mattes
-from shm_deploy.backends.signature import check_joined
+from shm_deploy.backends.protocol import Facts, Features, Mattes, Segmented
+from shm_deploy.backends.signature import check_joined, feature_names, mnet_feeds, segmented
 from shm_deploy.errors import ArtifactError, BackendError, BackendUnavailable
 
 CPU = "CPUExecutionProvider"
@@ -57,17 +57,24 @@ class OnnxRuntimeParts:
         self._sessions: dict[Path, Any] = {}
         self._lock = threading.Lock()
 
-    def tnet(self, image: NDArray[np.float32]) -> NDArray[np.float32]:  # as in Parts
-        return self._run(self._files.tnet, spec.TRIMAP, {spec.IMAGE: image})
+    def tnet(self, image: NDArray[np.float32]) -> Segmented:  # as in Parts
+        return segmented(self._run(self._files.tnet, {spec.IMAGE: image}))
 
-    def mnet(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._run(self._files.mnet, spec.ALPHA_RAW, {spec.IMAGE: image, spec.TRIMAP: trimap})
+    def mnet(
+        self, image: NDArray[np.float32], trimap: NDArray[np.float32], features: Features | None = None
+    ) -> NDArray[np.float32]:
+        if features is None:
+            sees = feature_names(node.name for node in self._session(self._files.mnet).get_inputs())
+            features = self.tnet(image).features if sees else ()
+        return self._run(self._files.mnet, mnet_feeds(image, trimap, features))[spec.ALPHA_RAW]
 
-    def coefficients(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._run(self._files.live_part(), spec.COEFFICIENTS, {spec.IMAGE: image, spec.TRIMAP: trimap})
+    def coefficients(
+        self, image: NDArray[np.float32], trimap: NDArray[np.float32], features: Features
+    ) -> NDArray[np.float32]:
+        return self._run(self._files.live_part(), mnet_feeds(image, trimap, features))[spec.COEFFICIENTS]
 
     def fusion(self, trimap: NDArray[np.float32], alpha_raw: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._run(self._files.fusion, spec.ALPHA, {spec.TRIMAP: trimap, spec.ALPHA_RAW: alpha_raw})
+        return self._run(self._files.fusion, {spec.TRIMAP: trimap, spec.ALPHA_RAW: alpha_raw})[spec.ALPHA]
 
     def facts(self) -> Facts:
         with self._lock:
@@ -78,13 +85,16 @@ class OnnxRuntimeParts:
         with self._lock:
             self._sessions.clear()
 
-    def _run(self, file: Path, output: str, feeds: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    def _run(self, file: Path, feeds: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        session = self._session(file)
+        names = tuple(output.name for output in session.get_outputs())
+        return dict(zip(names, _run(session, names, feeds), strict=True))
+
+    def _session(self, file: Path) -> Any:
         with self._lock:
             if file not in self._sessions:
                 self._sessions[file] = open_session(file, self._device, self._threads)
-            session = self._sessions[file]
-        values: NDArray[np.float32] = _run(session, (output,), feeds)[0]
-        return values
+            return self._sessions[file]
 
 
 def open_session(model: Path, device: str, threads: int | None) -> Any:

@@ -16,8 +16,8 @@ from shm_deploy import spec
 from shm_deploy.artifacts import PartFiles
 from shm_deploy.backends.devices import cuda_index, thread_count
 from shm_deploy.backends.pool import Pool
-from shm_deploy.backends.protocol import Facts, Mattes
-from shm_deploy.backends.signature import check_joined
+from shm_deploy.backends.protocol import Facts, Features, Mattes, Segmented
+from shm_deploy.backends.signature import check_joined, feature_names, mnet_feeds, segmented
 from shm_deploy.errors import ArtifactError, BackendError, BackendUnavailable
 
 MAX_REQUESTS = 64  # more threads than this wait for each other
@@ -55,11 +55,15 @@ class OpenVinoParts:
         self._graphs: dict[Path, _Graph] = {}
         self._lock = threading.Lock()
 
-    def tnet(self, image: NDArray[np.float32]) -> NDArray[np.float32]:  # as in Parts
-        return self._run(self._files.tnet, {spec.IMAGE: image})[spec.TRIMAP]
+    def tnet(self, image: NDArray[np.float32]) -> Segmented:  # as in Parts
+        return segmented(self._run(self._files.tnet, {spec.IMAGE: image}))
 
-    def mnet(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._run(self._files.mnet, {spec.IMAGE: image, spec.TRIMAP: trimap})[spec.ALPHA_RAW]
+    def mnet(
+        self, image: NDArray[np.float32], trimap: NDArray[np.float32], features: Features | None = None
+    ) -> NDArray[np.float32]:
+        if features is None:
+            features = self.tnet(image).features if feature_names(self._graph(self._files.mnet).inputs) else ()
+        return self._run(self._files.mnet, mnet_feeds(image, trimap, features))[spec.ALPHA_RAW]
 
     def fusion(self, trimap: NDArray[np.float32], alpha_raw: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._run(self._files.fusion, {spec.TRIMAP: trimap, spec.ALPHA_RAW: alpha_raw})[spec.ALPHA]
@@ -71,11 +75,13 @@ class OpenVinoParts:
             self._graphs.clear()
 
     def _run(self, file: Path, feeds: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        return self._graph(file).run(feeds)
+
+    def _graph(self, file: Path) -> _Graph:
         with self._lock:
             if file not in self._graphs:
                 self._graphs[file] = _Graph(file, self._device, self._threads)
-            graph = self._graphs[file]
-        return graph.run(feeds)
+            return self._graphs[file]
 
 
 class _Graph:

@@ -75,16 +75,34 @@ class Describes(Protocol):
         ...
 
 
+Features = tuple[NDArray[np.float32], ...]  # each (N, C, h, w), coarsest first; none from `paper`
+
+
+class Segmented(NamedTuple):
+    """What T-Net makes of an image."""
+
+    trimap: NDArray[np.float32]  # (N, 3, h, w), softmax, order F, B, U; `live` gives a smaller h, w than the image's
+    features: Features = ()
+
+
 @runtime_checkable
 class Parts(Protocol):
     """Runs T-Net, M-Net and fusion one by one, in float32, for parity, edited trimaps and tiles."""
 
-    def tnet(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, 3, H, W) RGB 0..255 -> softmax trimap (N, 3, h, w); `live` gives a smaller h, w."""
+    def tnet(self, image: NDArray[np.float32]) -> Segmented:
+        """(N, 3, H, W) RGB 0..255 -> a trimap, and what M-Net sees of T-Net beside it."""
         ...
 
-    def mnet(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, 3, H, W) and a trimap of any size -> raw alpha (N, 1, H, W) in 0..1."""
+    def mnet(
+        self, image: NDArray[np.float32], trimap: NDArray[np.float32], features: Features | None = None
+    ) -> NDArray[np.float32]:
+        """(N, 3, H, W), a trimap of any size -> raw alpha (N, 1, H, W) in 0..1.
+
+        Args:
+            image: RGB 0..255.
+            trimap: softmax, order F, B, U.
+            features: T-Net's of the same image; None runs T-Net for them, where M-Net sees any.
+        """
         ...
 
     def fusion(self, trimap: NDArray[np.float32], alpha_raw: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -99,6 +117,8 @@ class Parts(Protocol):
 class LiveParts(Parts, Protocol):
     """Those of `live`, whose M-Net also runs without its last step."""
 
-    def coefficients(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, 3, H, W) and a trimap of any size -> (N, 4, h, w): raw alpha's slopes along R, G, B [1/level], offset."""
+    def coefficients(
+        self, image: NDArray[np.float32], trimap: NDArray[np.float32], features: Features
+    ) -> NDArray[np.float32]:
+        """As `mnet` -> (N, 4, h, w): raw alpha's slopes along R, G, B [1/level], offset."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from shm_deploy.backends.devices import cuda_index
-from shm_deploy.backends.protocol import Facts, Mattes
+from shm_deploy.backends.protocol import Facts, Features, Mattes, Segmented
 from shm_deploy.errors import BackendError, BackendUnavailable
 from shm_train.checkpoint import load_checkpoint
 from shm_train.networks import FrameGraph
@@ -35,12 +36,26 @@ class PyTorchBackend:
         alpha, trimap = self._infer(self._opened(), frames)
         return Mattes(alpha, trimap)
 
-    def tnet(self, image: NDArray[np.float32]) -> NDArray[np.float32]:  # as in Parts
-        (logits,) = self._infer(self._opened().network.tnet, image)
-        return np.asarray(torch.softmax(torch.from_numpy(logits), dim=1).numpy())
+    def tnet(self, image: NDArray[np.float32]) -> Segmented:  # as in Parts
+        network = self._opened().network
 
-    def mnet(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
-        (alpha_raw,) = self._infer(self._opened().network.mnet, image, trimap)
+        def flat(seen: Tensor) -> tuple[Tensor, ...]:
+            logits, features = network.tnet(seen)
+            return (logits, *features)
+
+        logits, *features = self._infer(flat, image)
+        return Segmented(np.asarray(torch.softmax(torch.from_numpy(logits), dim=1).numpy()), tuple(features))
+
+    def mnet(
+        self, image: NDArray[np.float32], trimap: NDArray[np.float32], features: Features | None = None
+    ) -> NDArray[np.float32]:
+        network = self._opened().network
+
+        def raw_alpha(seen: Tensor, of_trimap: Tensor, *given: Tensor) -> Tensor:
+            alpha: Tensor = network.mnet(seen, of_trimap, network.features(seen) if features is None else given).alpha
+            return alpha
+
+        (alpha_raw,) = self._infer(raw_alpha, image, trimap, *(features or ()))
         return alpha_raw
 
     def fusion(self, trimap: NDArray[np.float32], alpha_raw: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -57,13 +72,13 @@ class PyTorchBackend:
         assert self._graph is not None, "used after close"
         return self._graph
 
-    def _infer(self, module: torch.nn.Module, *arrays: NDArray[Any]) -> list[NDArray[Any]]:
+    def _infer(self, call: Callable[..., Tensor | tuple[Tensor, ...]], *arrays: NDArray[Any]) -> list[NDArray[Any]]:
         # PyTorch has no read-only tensors: those arrays are copied.
         tensors = [torch.from_numpy(np.require(array, requirements=("C", "W"))).to(self._device) for array in arrays]
         try:
             with torch.inference_mode():
-                outputs: Tensor | tuple[Tensor, ...] = module(*tensors)
-        except RuntimeError as error:
+                outputs = call(*tensors)
+        except (RuntimeError, ValueError) as error:
             shapes = [array.shape for array in arrays]
             raise BackendError(f"PyTorch failed on {shapes} on {self.device}: {error}") from error
         return [tensor.cpu().numpy() for tensor in (outputs if isinstance(outputs, tuple) else (outputs,))]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shm_deploy import geometry, spec
-from shm_deploy.backends.protocol import Describes, Facts, LiveParts, Mattes
+from shm_deploy.backends.protocol import Describes, Facts, Features, LiveParts, Mattes, Segmented
 
 ROWS, COLUMNS = 96, 64  # of a tile [px]; OpenBLAS computes products of larger ones on threads of its own
 NEGLIGIBLE = 0.1  # U_s below this: M-Net is not asked
@@ -69,11 +69,13 @@ class TiledBackend:
             return Mattes(mattes[0].alpha[None], mattes[0].trimap[None])
         return Mattes(np.stack([matte.alpha for matte in mattes]), np.stack([matte.trimap for matte in mattes]))
 
-    def tnet(self, image: NDArray[np.float32]) -> NDArray[np.float32]:  # as in Parts
+    def tnet(self, image: NDArray[np.float32]) -> Segmented:  # as in Parts
         return self._parts.tnet(image)
 
-    def mnet(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._parts.mnet(image, trimap)
+    def mnet(
+        self, image: NDArray[np.float32], trimap: NDArray[np.float32], features: Features | None = None
+    ) -> NDArray[np.float32]:
+        return self._parts.mnet(image, trimap, features)
 
     def fusion(self, trimap: NDArray[np.float32], alpha_raw: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._parts.fusion(trimap, alpha_raw)
@@ -89,12 +91,13 @@ class TiledBackend:
     def _matte(self, frame: NDArray[np.uint8]) -> Mattes:
         size = (frame.shape[0], frame.shape[1])
         seen_by_tnet, seen_by_mnet = self._seen(frame)
-        trimap = self._parts.tnet(seen_by_tnet)[0]  # (3, h, w)
+        segmented = self._parts.tnet(seen_by_tnet)
+        trimap = segmented.trimap[0]  # (3, h, w)
         whole_trimap = self._pool.submit(geometry.enlarge, _in_bytes(np.moveaxis(trimap, 0, -1)), size)
         alpha = geometry.enlarge(_in_bytes(_known_alpha(trimap)), size)
         tiles = find_tiles(trimap[spec.UNKNOWN], size)
         if tiles:
-            coefficients = self._parts.coefficients(seen_by_mnet, trimap[None])[0]
+            coefficients = self._parts.coefficients(seen_by_mnet, segmented.trimap, segmented.features)[0]
             shares = [tiles[first :: self._threads] for first in range(self._threads)]
             list(self._pool.map(partial(_draw, frame, alpha, coefficients, trimap), shares))
         return Mattes(alpha, whole_trimap.result())

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -59,14 +60,27 @@ class TrimapNet(nn.Module):
         super().__init__()
         self.tnet = tnet
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, 3, H, W) RGB 0..255 -> softmax trimap (N, 3, h, w), order F, B, U.
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """(N, 3, H, W) RGB 0..255 -> softmax trimap (N, 3, h, w), order F, B, U, then the features.
 
         Written out: ONNX Runtime turns the image around for a softmax along channels, three times as long.
         """
-        logits = self.tnet(image)
+        logits, features = self.tnet(image)
         shares = torch.exp(logits - logits.amax(dim=1, keepdim=True))
-        return shares / shares.sum(dim=1, keepdim=True)
+        return (shares / shares.sum(dim=1, keepdim=True), *features)
+
+
+class RawAlphaNet(nn.Module):
+    """M-Net, as `mnet.onnx` has it."""
+
+    def __init__(self, mnet: nn.Module) -> None:
+        super().__init__()
+        self.mnet = mnet
+
+    def forward(self, image: Tensor, trimap: Tensor, *features: Tensor) -> Tensor:
+        """As M-Net's, raw alpha (N, 1, H, W) alone."""
+        alpha: Tensor = self.mnet(image, trimap, features).alpha
+        return alpha
 
 
 class CoefficientsNet(nn.Module):
@@ -76,14 +90,14 @@ class CoefficientsNet(nn.Module):
         super().__init__()
         self.mnet = mnet
 
-    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
+    def forward(self, image: Tensor, trimap: Tensor, *features: Tensor) -> Tensor:
         """As `LiveMNet.coefficients`."""
-        return self.mnet.coefficients(image, trimap)
+        return self.mnet.coefficients(image, trimap, features)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
-    """A module to trace: inputs by name, each with the names of its dynamic dimensions by index."""
+    """A module to trace: inputs by name, each with the names of its dynamic dimensions by index; features are last."""
 
     module: nn.Module
     inputs: Mapping[str, Tensor]
@@ -144,17 +158,20 @@ def _parts(network: SemanticHumanMatting) -> dict[str, _Part]:
     own = network.fusion.resizes  # whether the trimap has a size of its own
     trimap = torch.zeros(TRACE_BATCH, 3, *(TRACE_TRIMAP_SIZE if own else TRACE_SIZE))
     trimap_dims = {0: "N", 2: "h", 3: "w"} if own else frame
+    with torch.no_grad():
+        features = {f"{spec.FEATURES}{index}": map_ for index, map_ in enumerate(network.features(image))}
+    feature_dims = {name: {0: "N", 2: f"h{index}", 3: f"w{index}"} for index, name in enumerate(features)}
     parts = {
         "tnet": _Part(
             module=TrimapNet(network.tnet),
             inputs={spec.IMAGE: image},
             dims={spec.IMAGE: frame},
-            outputs={spec.TRIMAP: trimap_dims},
+            outputs={spec.TRIMAP: trimap_dims, **feature_dims},
         ),
         "mnet": _Part(
-            module=network.mnet,
-            inputs={spec.IMAGE: image, spec.TRIMAP: trimap},
-            dims={spec.IMAGE: frame, spec.TRIMAP: trimap_dims},
+            module=RawAlphaNet(network.mnet),
+            inputs={spec.IMAGE: image, spec.TRIMAP: trimap, **features},
+            dims={spec.IMAGE: frame, spec.TRIMAP: trimap_dims, **feature_dims},
             outputs={spec.ALPHA_RAW: frame},
         ),
         "fusion": _Part(
@@ -195,20 +212,24 @@ def _ends(network: SemanticHumanMatting) -> dict[str, _Part]:
 
 def _trace(part: _Part, opset: int) -> ModelProto:
     """An unoptimised graph, whose initializers still have the names of the module's parameters."""
-    limits = {"N": (1, MAX_BATCH), "h": (1, MAX_SIDE), "w": (1, MAX_SIDE)}
+    limits = {"N": (1, MAX_BATCH), "H": (spec.MIN_GRAPH_SIDE, MAX_SIDE), "W": (spec.MIN_GRAPH_SIDE, MAX_SIDE)}
     symbols = {
         name: Dim(name, min=low, max=high)
         for name in {dim for dims in part.dims.values() for dim in dims.values()}
-        for low, high in [limits.get(name, (spec.MIN_GRAPH_SIDE, MAX_SIDE))]
+        for low, high in [limits.get(name, (1, MAX_SIDE))]
     }
-    shapes = tuple({axis: symbols[dim] for axis, dim in dims.items()} for dims in part.dims.values())
+    by_name = {name: {axis: symbols[dim] for axis, dim in dims.items()} for name, dims in part.dims.items()}
+    features = tuple(dims for name, dims in by_name.items() if name.startswith(spec.FEATURES))
+    shapes: list[Any] = [dims for name, dims in by_name.items() if not name.startswith(spec.FEATURES)]
+    if features:  # one argument, of which there may be any number
+        shapes.append(features)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             part.module.eval(),
             tuple(part.inputs.values()),
             dynamo=True,
             opset_version=opset,
-            dynamic_shapes=shapes,
+            dynamic_shapes=tuple(shapes),
             input_names=list(part.inputs),
             output_names=list(part.outputs),
             optimize=False,

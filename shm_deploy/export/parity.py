@@ -102,8 +102,8 @@ class Row:
 def parts_alpha(parts: Parts, image: NDArray[np.uint8]) -> Alpha:
     """The alpha (H, W) in 0..1 that T-Net, M-Net and fusion give for an image (H, W, 3), one behind the other."""
     batch = np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32)
-    trimap = parts.tnet(batch)
-    alpha: Alpha = parts.fusion(trimap, parts.mnet(batch, trimap))[0, 0]
+    trimap, features = parts.tnet(batch)
+    alpha: Alpha = parts.fusion(trimap, parts.mnet(batch, trimap, features))[0, 0]
     return alpha
 
 

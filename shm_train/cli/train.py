@@ -90,7 +90,9 @@ def _tnet(args: argparse.Namespace) -> None:
 
 def _mnet(args: argparse.Namespace) -> None:
     config = override(RECIPES[args.variant].mnet, _settings(args))
-    if config.trimaps == "tnet" and args.start is None:
+    if args.start is None and args.variant == "live":
+        raise SpecError("got no --start; live's M-Net sees what T-Net makes of the image: say whose T-Net that is")
+    if args.start is None and config.trimaps == "tnet":
         raise SpecError("got trimaps tnet without --start; say whose T-Net makes them, or --set trimaps=true")
     train_mnet(config, _budget(args), _network(config, args), Pack(args.data), args.out, _machine(args))
 

@@ -71,12 +71,15 @@ def predictor(network: SemanticHumanMatting, method: Method, unknown_radius: flo
             radius = max(2, round(unknown_radius * min(truth.shape)))
             trimap = torch.from_numpy(true_trimap(truth, radius))[None].to(device)
         else:
-            trimap = torch.softmax(network.tnet(tensor).float(), dim=1)
+            logits, features = network.tnet(tensor)
+            trimap = torch.softmax(logits, dim=1)
         if solve is not None:
             classes = _numpy(resize(trimap, truth.shape)[0])
             alpha = solve(image, classes)
             return Prediction(alpha, classes, alpha)
-        alpha_raw = network.mnet(tensor, trimap)
+        if method.startswith("true"):
+            features = network.features(tensor)
+        alpha_raw = network.mnet(tensor, trimap, features).alpha
         fused = network.fusion(trimap, alpha_raw).clamp(0, 1)
         return Prediction(_numpy(fused[0, 0]), _numpy(resize(trimap, truth.shape)[0]), _numpy(alpha_raw[0, 0]))
 

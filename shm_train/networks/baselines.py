@@ -5,6 +5,8 @@ Source: Chen et al. 2018, sections 5.2 and 5.3.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from shm_train.networks.config import LiveConfig, PaperConfig
 from shm_train.networks.fusion import Fusion
 from shm_train.networks.live import LiveMNet
 from shm_train.networks.ops import resize
+from shm_train.networks.outputs import RawAlpha
 from shm_train.networks.paper import PaperMNet
 
 # The trimap as one channel, as Deep Image Matting's fourth: by class.
@@ -44,16 +47,16 @@ class ClassFusion(Fusion):
 class TNetAlone(nn.Module):
     """In M-Net's place: T-Net's foreground channel as raw alpha (PSP50 Reg)."""
 
-    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
-        """Image (N, 3, H, W), softmax trimap (N, 3, h, w) -> (N, 1, H, W)."""
-        return resize(trimap[:, spec.FOREGROUND, None], image.shape[-2:])
+    def forward(self, image: Tensor, trimap: Tensor, features: Sequence[Tensor]) -> RawAlpha:
+        """Image (N, 3, H, W), softmax trimap (N, 3, h, w), features of no use -> raw alpha."""
+        return RawAlpha(resize(trimap[:, spec.FOREGROUND, None], image.shape[-2:]))
 
 
 class TNetMask(TNetAlone):
     """The same as a mask of 0 and 1 (PSP50 Seg)."""
 
-    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
-        return (super().forward(image, trimap) > 0.5).to(trimap.dtype)
+    def forward(self, image: Tensor, trimap: Tensor, features: Sequence[Tensor]) -> RawAlpha:
+        return RawAlpha((super().forward(image, trimap, features).alpha > 0.5).to(trimap.dtype))
 
 
 class PictureMNet(nn.Module):
@@ -74,8 +77,9 @@ class PictureMNet(nn.Module):
         """What ImageNet weights go to; only `paper` has one."""
         return self.mnet.get_submodule("encoder")
 
-    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
-        """Image (N, 3, H, W), softmax trimap (N, 3, h, w) -> raw alpha (N, 1, H, W)."""
+    def forward(self, image: Tensor, trimap: Tensor, features: Sequence[Tensor]) -> RawAlpha:
+        """Image (N, 3, H, W), softmax trimap (N, 3, h, w), T-Net's features -> raw alpha."""
         levels = torch.tensor([PICTURE_LEVELS[index] for index in range(3)], device=trimap.device, dtype=trimap.dtype)
         picture = (classes(trimap) * levels.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
-        return self.mnet(image, picture)
+        raw_alpha: RawAlpha = self.mnet(image, picture, features)
+        return raw_alpha

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,7 +21,9 @@ from shm_train.networks.ops import (
     resize,
     statistics,
 )
+from shm_train.networks.outputs import RawAlpha, Segmented
 
+NUM_FEATURES = 3  # maps of T-Net's that M-Net sees
 BN_EPSILON = 1e-3  # of the ImageNet weights, which come from TensorFlow
 
 
@@ -132,7 +136,10 @@ class TopDownStep(nn.Module):
 
 
 class LiveTNet(nn.Module):
-    """Image to trimap logits at half of T-Net's own input size, which is fixed by `tnet_edge`."""
+    """Image to trimap logits at half of T-Net's own input size, which is fixed by `tnet_edge`.
+
+    Its decoder's last maps go to M-Net, too: what ImageNet and T-Net know of people, M-Net need not learn again.
+    """
 
     STRIDE = 32
 
@@ -160,17 +167,19 @@ class LiveTNet(nn.Module):
         """
         return geometry.budget_size((height, width), self.edge, self.STRIDE, _larger)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, 3, H, W) RGB 0..255 -> logits (N, 3, h/2, w/2) float32, order F, B, U; (h, w) from `input_size`."""
+    def forward(self, image: Tensor) -> Segmented:
+        """(N, 3, H, W) RGB 0..255 -> logits (N, 3, h/2, w/2), features at h/8, h/4, h/2; (h, w) from `input_size`."""
         height, width = self.input_size(*image.shape[-2:])
         # Twice too large, then 2x2 means: little aliasing from large frames, without an antialiased resize,
         # which TensorRT lacks.
         x = F.avg_pool2d(resize(image.float(), (2 * height, 2 * width)), 2)
         *taps, x = self.encoder(normalise(x, self.logits.weight.dtype))
         x = self.context(self.pyramid(self.reduce(x)))
+        maps = []
         for tap, step in zip(reversed(taps), reversed(self.ascend), strict=True):
             x = step(x, tap)
-        return self.logits(x).float()
+            maps.append(x.float())
+        return Segmented(self.logits(x).float(), tuple(maps[-NUM_FEATURES:]))
 
 
 class PixelStem(nn.Conv2d):
@@ -192,7 +201,7 @@ class PixelStem(nn.Conv2d):
 
 
 class LiveMNet(nn.Module):
-    """Image and trimap to raw alpha: a U-Net whose largest map has a quarter of the sides of what it looks at.
+    """Image, trimap and T-Net's features to raw alpha: a U-Net whose largest map has a quarter of its input's sides.
 
     Like T-Net it looks at a frame within a fixed budget of pixels. Each place of its map predicts alpha's mean there
     and how sure that is; a guided filter draws the frame's own pixels. Strided convolutions take squares: a third of
@@ -210,6 +219,10 @@ class LiveMNet(nn.Module):
         quarter, eighth, sixteenth = config.mnet_widths
         self.image_stem = PixelStem(quarter, self.SQUARE)
         self.trimap_stem = nn.Conv2d(3, quarter, 1, bias=False)
+        width = config.tnet_width
+        self.feature_stem4 = nn.Conv2d(width // 2, quarter, 1, bias=False)
+        self.feature_stem8 = nn.Conv2d(width, eighth, 1, bias=False)
+        self.feature_stem16 = nn.Conv2d(width * 2, sixteenth, 1, bias=False)
         self.encode8 = nn.Sequential(ConvNormAct(quarter, eighth, kernel=2, stride=2), SeparableNormAct(eighth, eighth))
         self.encode16 = nn.Sequential(
             ConvNormAct(eighth, sixteenth, kernel=2, stride=2),
@@ -223,31 +236,39 @@ class LiveMNet(nn.Module):
         self.prediction = nn.Conv2d(quarter, 2, 1)  # mean alpha, and the logit of its weight
         self.guided = GuidedFilter()
 
-    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
-        """Image (N, 3, H, W) RGB 0..255, softmax trimap (N, 3, h, w) of any size -> raw alpha (N, 1, H, W) float32.
+    def forward(self, image: Tensor, trimap: Tensor, features: Sequence[Tensor]) -> RawAlpha:
+        """Image (N, 3, H, W) RGB 0..255, softmax trimap (N, 3, h, w) of any size, T-Net's features -> raw alpha."""
+        coefficients, coarse = self._look(image, trimap, features)
+        alpha = draw(image, coefficients)
+        return RawAlpha(alpha if self.training else alpha.clamp(0, 1), coarse)
 
-        In 0..1 outside training; unclamped in training, so that gradients do not vanish.
-        """
-        alpha = draw(image, self.coefficients(image, trimap))
-        return alpha if self.training else alpha.clamp(0, 1)
-
-    def coefficients(self, image: Tensor, trimap: Tensor) -> Tensor:
+    def coefficients(self, image: Tensor, trimap: Tensor, features: Sequence[Tensor]) -> Tensor:
         """What `draw` makes raw alpha of, (N, 4, h', w') float32, a quarter of `input_size`; arguments as above.
 
         An image that has been brought to `input_size` already gives the same as the whole one.
         """
+        coefficients, _ = self._look(image, trimap, features)
+        return coefficients
+
+    def _look(self, image: Tensor, trimap: Tensor, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Coefficients (N, 4, h', w') and the coarse alpha (N, 1, h', w') that they were fitted to, float32."""
         height, width = self.input_size(*image.shape[-2:])
         dtype = self.prediction.weight.dtype
         trimap = resize(trimap, (height // self.SQUARE, width // self.SQUARE)).to(dtype)
         image = resize(image.float(), (height, width))
-        x4 = F.relu(self.image_stem(image.to(dtype)) + self.trimap_stem(trimap))  # (N, quarter, h', w')
-        x8 = self.encode8(x4)
-        x = self.encode16(x8)
+        of16, of8, of4 = (
+            resize(stem(feature.to(dtype)), (height // stride, width // stride))
+            for stem, feature, stride in zip(
+                (self.feature_stem16, self.feature_stem8, self.feature_stem4), features, (16, 8, 4), strict=True
+            )
+        )
+        x4 = F.relu(self.image_stem(image.to(dtype)) + self.trimap_stem(trimap) + of4)  # (N, quarter, h', w')
+        x8 = F.relu(self.encode8(x4) + of8)
+        x = F.relu(self.encode16(x8) + of16)
         x = self.decode8(_double(self.ascend8(x)) + x8)
         x = self.decode4(_double(self.ascend4(x)) + x4)
         coarse, logit = channels(self.prediction(x).float(), 2)
-        filtered: Tensor = self.guided(image, coarse, torch.sigmoid(logit) + self.LEAST_WEIGHT)
-        return filtered
+        return self.guided(image, coarse, torch.sigmoid(logit) + self.LEAST_WEIGHT), coarse
 
     def input_size(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) at which M-Net looks at a frame: longest side at most `edge`, multiples of 16."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +17,7 @@ from shm_train.networks.ops import (
     pad_to_multiple,
     resize,
 )
+from shm_train.networks.outputs import RawAlpha, Segmented
 
 
 class Bottleneck(nn.Module):
@@ -89,14 +92,14 @@ class PaperTNet(nn.Module):
         self.pyramid = PyramidPooling(self.encoder.num_out, num_each=512)
         self.head = nn.Sequential(ConvNormAct(self.pyramid.num_out, 512), nn.Dropout2d(dropout), nn.Conv2d(512, 3, 1))
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Segmented:
         """(N, 3, H, W) RGB 0..255 -> logits (N, 3, H, W) float32, order F, B, U."""
         height, width = image.shape[-2:]
         x = normalise(image, self.encoder.conv1.weight.dtype)
         x = pad_to_multiple(x, self.STRIDE)
         padded = x.shape[-2:]
         x = self.head(self.pyramid(self.encoder(x)))  # (N, 3, H/8, W/8)
-        return resize(x.float(), padded)[..., :height, :width]
+        return Segmented(resize(x.float(), padded)[..., :height, :width])
 
 
 class VGGEncoder(nn.Module):
@@ -163,14 +166,11 @@ class PaperMNet(nn.Module):
         self.encoder = VGGEncoder(3 + num_trimap_channels)
         self.decoder = UnpoolDecoder()
 
-    def forward(self, image: Tensor, trimap: Tensor) -> Tensor:
-        """Image (N, 3, H, W) RGB 0..255, softmax trimap (N, 3, H, W) -> raw alpha (N, 1, H, W) float32.
-
-        In 0..1 outside training; unclamped in training, so that gradients do not vanish.
-        """
+    def forward(self, image: Tensor, trimap: Tensor, features: Sequence[Tensor] = ()) -> RawAlpha:
+        """Image (N, 3, H, W) RGB 0..255, softmax trimap (N, 3, H, W), no features -> raw alpha."""
         height, width = image.shape[-2:]
         dtype = self.decoder.prediction.weight.dtype
         x = torch.cat([normalise(image, dtype), trimap.to(dtype)], dim=1)  # (N, 6, H, W); 4 channels for `dim`
-        features, winners = self.encoder(pad_to_multiple(x, self.STRIDE))
-        alpha = self.decoder(features, winners)[..., :height, :width].float()
-        return alpha if self.training else alpha.clamp(0, 1)
+        encoded, winners = self.encoder(pad_to_multiple(x, self.STRIDE))
+        alpha = self.decoder(encoded, winners)[..., :height, :width].float()
+        return RawAlpha(alpha if self.training else alpha.clamp(0, 1))

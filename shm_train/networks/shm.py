@@ -43,10 +43,15 @@ class SemanticHumanMatting(nn.Module):
 
     def forward(self, image: Tensor) -> Matting:
         """(N, 3, H, W) RGB 0..255 -> logits, trimap (Eq. 2), raw alpha, alpha (Eq. 4)."""
-        logits = self.tnet(image)
+        logits, features = self.tnet(image)
         trimap = torch.softmax(logits, dim=1)
-        alpha_raw = self.mnet(image, trimap)
+        alpha_raw = self.mnet(image, trimap, features).alpha
         return Matting(logits, trimap, alpha_raw, self.fusion(trimap, alpha_raw))
+
+    def features(self, image: Tensor) -> tuple[Tensor, ...]:
+        """What M-Net sees of T-Net beside a trimap of others: nothing in `paper`, whose T-Net then need not run."""
+        features: tuple[Tensor, ...] = self.tnet(image).features if isinstance(self.config, LiveConfig) else ()
+        return features
 
 
 def _mnet(config: NetworkConfig) -> nn.Module:

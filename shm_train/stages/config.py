@@ -25,11 +25,14 @@ class LossConfig:
     trimap: float = 0.3  # lambda of Eq. 6 at the start ...
     trimap_end: float = 0.05  # ... and at the end, changing linearly
     known_region: float = 1.0  # of `known_region_loss`, which is ours
+    raw: float = 0.0  # these three as in `MNetLossConfig`
+    gradient: float = 0.0
+    coarse: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.gamma <= 1:
             raise SpecError(f"got gamma {self.gamma}; a share in 0..1 is wanted")
-        if min(self.trimap, self.trimap_end, self.known_region) < 0:
+        if min(self.trimap, self.trimap_end, self.known_region, self.raw, self.gradient, self.coarse) < 0:
             raise SpecError(f"got {self}; weights must not be negative")
 
 
@@ -40,11 +43,12 @@ class MNetLossConfig:
     gamma: float = 0.5  # Eq. 5
     raw: float = 1.0  # of L_p on raw alpha, where the trimap that M-Net gets, or else the true one, is unknown
     gradient: float = 0.5  # of `gradient_loss` on alpha, there too
+    coarse: float = 0.0  # of `live`'s coarse alpha, above all there
 
     def __post_init__(self) -> None:
         if not 0 <= self.gamma <= 1:
             raise SpecError(f"got gamma {self.gamma}; a share in 0..1 is wanted")
-        if min(self.raw, self.gradient) < 0:
+        if min(self.raw, self.gradient, self.coarse) < 0:
             raise SpecError(f"got {self}; weights must not be negative")
 
 
@@ -117,8 +121,7 @@ class MNetConfig(RunConfig):
             raise SpecError(f"got trimaps {self.trimaps!r}; true or tnet is wanted")
         if self.network.method in TNET_ALONE:
             raise SpecError(f"got method {self.network.method}; it has no M-Net to train: use shm-train tnet")
-        if self.patches_per_canvas < 1:
-            raise SpecError(f"got patches_per_canvas {self.patches_per_canvas}; at least 1 is wanted")
+        _check_patches(self.patches_per_canvas)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,10 +130,15 @@ class EndToEndConfig(RunConfig):
 
     loss: LossConfig = field(default_factory=LossConfig)
     encoder_rate: float = 3e-4  # of pre-trained encoders
+    decoder_share: float = 1.0  # of `rate`, for the rest of T-Net
+    patches_per_canvas: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_encoder_rate(self.encoder_rate)
+        if not self.decoder_share > 0:
+            raise SpecError(f"got decoder_share {self.decoder_share}; a positive number is wanted")
+        _check_patches(self.patches_per_canvas)
         if self.network.method not in ("shm", "no_fusion"):
             raise SpecError(f"got method {self.network.method}; it can't be trained end to end, only shm and no_fusion")
 
@@ -138,6 +146,11 @@ class EndToEndConfig(RunConfig):
 def _check_encoder_rate(rate: float) -> None:
     if not rate > 0:
         raise SpecError(f"got encoder_rate {rate}; a positive number is wanted")
+
+
+def _check_patches(count: int) -> None:
+    if count < 1:
+        raise SpecError(f"got patches_per_canvas {count}; at least 1 is wanted")
 
 
 # Photographs bring noise and light of their own. With `AugmentConfig`'s changes, several runs made the network better
@@ -178,18 +191,21 @@ LIVE_TNET = TNetConfig(data=LIVE_DATA)
 LIVE_MNET = MNetConfig(
     data=DataConfig(
         batch_size=4,
-        patches=(192, 256),
-        patch_size=192,
+        patches=(320,),
+        patch_size=320,
         unknown_radius=0.012,
-        mix=MixConfig(cutout=0.6, photo=0.2, recomposed=0.15, mask=0.0, nobody=0.05),
+        mix=MixConfig(cutout=0.5, photo=0.2, recomposed=0.2, mask=0.0, nobody=0.1),
+        augment=LIVE_AUGMENT,
     ),
+    loss=MNetLossConfig(coarse=1.0),
     trimaps="tnet",
-    rate=2e-3,
+    patches_per_canvas=3,
+    rate=1e-3,
     warmup_steps=50,
     ema_decay=0.995,
 )
 
-LIVE_E2E = EndToEndConfig(data=LIVE_DATA)
+LIVE_E2E = EndToEndConfig(data=LIVE_DATA, loss=LossConfig(raw=0.1, gradient=0.1, coarse=0.1), patches_per_canvas=2)
 
 # Chen et al. 2018, sections 4.5 and 5.1: composites only, flipped and else left as they are; T-Net sees the 800 crop,
 # M-Net patches of it at 320; Adam at 1e-5 throughout. An 800 px crop of a composite is a figure placed at random here.

@@ -17,6 +17,8 @@ from shm_train.stages.machine import Machine
 from shm_train.stages.objective import end_to_end_losses
 from shm_train.stages.stage import ParameterGroup, Stage
 
+PARTS = ("tnet", "mnet")
+
 
 def train_end_to_end(
     config: EndToEndConfig, budget: Budget, network: SemanticHumanMatting, pack: Pack, folder: Path, machine: Machine
@@ -29,6 +31,14 @@ def train_end_to_end(
         return end_to_end_losses(network, batch, config.data.patch_size, config.loss, progress)
 
     encoder = ParameterGroup(parameters=[p for name, p in named if ".encoder." in name], rate=config.encoder_rate)
-    rest = ParameterGroup(parameters=[p for name, p in named if ".encoder." not in name], rate=config.rate)
-    stage = Stage(name="e2e", config=config, losses=losses, groups=[encoder, rest])
+    rest = {part: [p for name, p in named if name.startswith(part) and ".encoder." not in name] for part in PARTS}
+    decoder = ParameterGroup(parameters=rest["tnet"], rate=config.rate * config.decoder_share)
+    mnet = ParameterGroup(parameters=rest["mnet"], rate=config.rate)
+    stage = Stage(
+        name="e2e",
+        config=config,
+        losses=losses,
+        groups=[encoder, decoder, mnet],
+        num_patches=config.patches_per_canvas,
+    )
     train(stage, budget, network, pack, folder, machine)

@@ -33,7 +33,7 @@ def train_mnet(
         if config.trimaps == "tnet":
             return judged(batch["image"])
         trimap = batch["mnet_trimap"]
-        alpha_raw = judged.mnet(batch["image"], trimap)
+        alpha_raw = judged.mnet(batch["image"], trimap, judged.features(batch["image"])).alpha
         return Matting(trimap, trimap, alpha_raw, judged.fusion(trimap, alpha_raw))
 
     mnet = ParameterGroup(parameters=list(network.mnet.parameters()), rate=config.rate)

@@ -5,15 +5,20 @@ Source: Chen et al. 2018, sections 4.4 and 4.5.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from shm_deploy import spec
-from shm_train.losses import absolute_loss, gradient_loss, known_region_loss, prediction_loss, trimap_loss
+from shm_train.losses import absolute_loss, coarse_loss, gradient_loss, known_region_loss, prediction_loss, trimap_loss
 from shm_train.networks import SemanticHumanMatting
 from shm_train.networks.ops import resize
+from shm_train.networks.outputs import RawAlpha
 from shm_train.stages.config import LossConfig, MNetLossConfig, Trimaps
+
+COARSE_KNOWN = 0.05  # of the coarse alpha's error in the known region, to that in the unknown one
 
 
 def tnet_losses(network: SemanticHumanMatting, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -28,7 +33,7 @@ def tnet_losses(network: SemanticHumanMatting, batch: dict[str, Tensor]) -> dict
         network: T-Net in training mode.
         batch: as `ComposedDataset` gives it, stacked.
     """
-    logits = network.tnet(batch["image"].float())
+    logits, _ = network.tnet(batch["image"].float())
     match network.config.method:
         case "regression":
             foreground = torch.softmax(logits.float(), dim=1)[:, spec.FOREGROUND, None]
@@ -49,7 +54,7 @@ def end_to_end_losses(
     """The terms of the loss and their weighted sum `total` (Eq. 6).
 
     T-Net sees the whole canvas and `L_t` counts there; M-Net sees patches of each, and of T-Net's softmax, and
-    `L_p` counts there. Hard masks count for `L_t` alone.
+    `L_p` counts there. Hard masks count for `L_t` alone. `raw`, `gradient` and `coarse` are as in `mnet_losses`.
 
     Args:
         network: in training mode.
@@ -59,20 +64,25 @@ def end_to_end_losses(
         progress: of the run, in 0..1.
     """
     image = batch["image"].float()
-    logits = network.tnet(image)
-    trimap = torch.softmax(logits.float(), dim=1)
+    segmented = network.tnet(image)
+    trimap = torch.softmax(segmented.logits, dim=1)
     places = batch["patches"].tolist()
     trimap_patch = cut_patches(resize(trimap, image.shape[-2:]), places, patch_size)
-    alpha_raw = network.mnet(cut_patches(image, places, patch_size), trimap_patch)
-    alpha = network.fusion(trimap_patch, alpha_raw)
-    sure = _sure_of_soft(batch)
-    truth, foreground, background, sure_patch = _patches_of_truth(batch, sure, patch_size)
-    prediction = prediction_loss(alpha, truth, foreground, background, sure_patch, config.gamma)
-    cross_entropy = trimap_loss(logits, batch["trimap"], batch["sure"])
-    known = known_region_loss(trimap, batch["alpha"], sure)
-    trimap_weight = config.trimap + (config.trimap_end - config.trimap) * progress
-    total = prediction + trimap_weight * cross_entropy + config.known_region * known
-    return {"total": total, "prediction": prediction, "trimap": cross_entropy, "known_region": known}
+    features = [cut_features(map_, places, image.shape[-2:], patch_size) for map_ in segmented.features]
+    raw_alpha = network.mnet(cut_patches(image, places, patch_size), trimap_patch, features)
+    alpha = network.fusion(trimap_patch, raw_alpha.alpha)
+    truth = _truth_of_patches(batch, patch_size)
+    terms = {
+        "prediction": truth.prediction_loss(alpha, config.gamma),
+        "trimap": trimap_loss(segmented.logits, batch["trimap"], batch["sure"]),
+        "known_region": known_region_loss(trimap, batch["alpha"], _sure_of_soft(batch)),
+    }
+    weights = {
+        "prediction": 1.0,
+        "trimap": config.trimap + (config.trimap_end - config.trimap) * progress,
+        "known_region": config.known_region,
+    }
+    return _weighted(terms, weights, truth, raw_alpha, alpha, config, COARSE_KNOWN)
 
 
 def mnet_losses(
@@ -87,7 +97,9 @@ def mnet_losses(
     `prediction` is L_p. Under true trimaps of random width it counts raw alpha over the whole patch, as in the paper,
     but for `dim`, which answers for the unknown region only. Under T-Net's own trimaps, which it gives for the whole
     canvas without a gradient, it counts alpha: M-Net learns from such trimaps as it will get. `raw` is L_p on raw alpha
-    where the true trimap is unknown, which a T-Net in error can't mute.
+    where the true trimap is unknown, which a T-Net in error can't mute; `gradient` is `gradient_loss` on alpha there.
+    `coarse` is the error of the coarse alpha from which `live` draws pixels: through the guided filter alone it would
+    learn nothing where M-Net is not sure of it, and M-Net would never become sure.
 
     Args:
         network: T-Net in evaluation mode, the rest in training mode.
@@ -98,22 +110,21 @@ def mnet_losses(
     """
     image = batch["image"].float()
     places = batch["patches"].tolist()
-    if trimaps == "true":
-        trimap_patch = cut_patches(batch["mnet_trimap"], places, patch_size)
-    else:
-        with torch.no_grad():
-            trimap = torch.softmax(network.tnet(image).float(), dim=1)
-            trimap_patch = cut_patches(resize(trimap, image.shape[-2:]), places, patch_size)
-    alpha_raw = network.mnet(cut_patches(image, places, patch_size), trimap_patch)
+    with torch.no_grad():
+        if trimaps == "true":
+            trimap, features = batch["mnet_trimap"], network.features(image)
+        else:
+            logits, features = network.tnet(image)
+            trimap = resize(torch.softmax(logits, dim=1), image.shape[-2:])
+    trimap_patch = cut_patches(trimap, places, patch_size)
+    feature_patches = [cut_features(map_, places, image.shape[-2:], patch_size) for map_ in features]
+    raw_alpha = network.mnet(cut_patches(image, places, patch_size), trimap_patch, feature_patches)
     alone = trimaps == "true" and network.config.method != "dim"
-    alpha = alpha_raw if alone else network.fusion(trimap_patch, alpha_raw)
-    truth, foreground, background, sure_patch = _patches_of_truth(batch, _sure_of_soft(batch), patch_size)
-    unknown = sure_patch * cut_patches(batch["trimap"][:, spec.UNKNOWN, None], places, patch_size)
-    prediction = prediction_loss(alpha, truth, foreground, background, sure_patch, config.gamma)
-    raw = prediction_loss(alpha_raw, truth, foreground, background, unknown, config.gamma)
-    gradient = gradient_loss(alpha, truth, unknown)
-    total = prediction + config.raw * raw + config.gradient * gradient
-    return {"total": total, "prediction": prediction, "raw": raw, "gradient": gradient}
+    alpha = raw_alpha.alpha if alone else network.fusion(trimap_patch, raw_alpha.alpha)
+    truth = _truth_of_patches(batch, patch_size)
+    terms = {"prediction": truth.prediction_loss(alpha, config.gamma)}
+    coarse_known = 0.0 if network.config.method == "dim" else COARSE_KNOWN
+    return _weighted(terms, {"prediction": 1.0}, truth, raw_alpha, alpha, config, coarse_known)
 
 
 def _sure_of_soft(batch: dict[str, Tensor]) -> Tensor:
@@ -121,10 +132,70 @@ def _sure_of_soft(batch: dict[str, Tensor]) -> Tensor:
     return batch["sure"].float() * batch["soft"].view(-1, 1, 1, 1)
 
 
-def _patches_of_truth(batch: dict[str, Tensor], sure: Tensor, patch_size: int) -> tuple[Tensor, ...]:
-    """M-Net's patches of alpha, foreground, background and `sure`."""
-    whole = (batch["alpha"], batch["foreground"], batch["background"], sure)
-    return tuple(cut_patches(plane.float(), batch["patches"].tolist(), patch_size) for plane in whole)
+class PatchTruth(NamedTuple):
+    """What is true in M-Net's patches, each (N K, C, size, size)."""
+
+    alpha: Tensor
+    foreground: Tensor
+    background: Tensor
+    sure: Tensor
+    unknown: Tensor  # of the true trimap, and sure
+
+    def prediction_loss(self, alpha: Tensor, gamma: float) -> Tensor:
+        """L_p over the whole patch."""
+        return prediction_loss(alpha, self.alpha, self.foreground, self.background, self.sure, gamma)
+
+    def raw_loss(self, alpha_raw: Tensor, gamma: float) -> Tensor:
+        """L_p where the true trimap is unknown."""
+        return prediction_loss(alpha_raw, self.alpha, self.foreground, self.background, self.unknown, gamma)
+
+
+def _truth_of_patches(batch: dict[str, Tensor], patch_size: int) -> PatchTruth:
+    sure = _sure_of_soft(batch)
+    unknown = sure * batch["trimap"][:, spec.UNKNOWN, None]
+    whole = (batch["alpha"], batch["foreground"], batch["background"], sure, unknown)
+    return PatchTruth(*(cut_patches(plane.float(), batch["patches"].tolist(), patch_size) for plane in whole))
+
+
+def _weighted(
+    terms: dict[str, Tensor],
+    weights: dict[str, float],
+    truth: PatchTruth,
+    raw_alpha: RawAlpha,
+    alpha: Tensor,
+    config: LossConfig | MNetLossConfig,
+    coarse_known: float,
+) -> dict[str, Tensor]:
+    """These terms and those about M-Net's details that the config weighs, and their weighted sum, as `total`."""
+    if config.raw:
+        terms["raw"] = truth.raw_loss(raw_alpha.alpha, config.gamma)
+    if config.gradient:
+        terms["gradient"] = gradient_loss(alpha, truth.alpha, truth.unknown)
+    if config.coarse and raw_alpha.coarse is not None:
+        terms["coarse"] = coarse_loss(raw_alpha.coarse, truth.alpha, truth.unknown, truth.sure, coarse_known)
+    weights = weights | {"raw": config.raw, "gradient": config.gradient, "coarse": config.coarse}
+    return {"total": sum((weights[name] * term for name, term in terms.items()), torch.zeros(())), **terms}
+
+
+def cut_features(x: Tensor, places: list[list[list[int]]], canvas: torch.Size, size: int) -> Tensor:
+    """Cut what belongs to K squares out of each of (N, C, h, w), maps of whole canvases: (N K, C, s, s).
+
+    Args:
+        x: the maps.
+        places: top, left and side of the squares [px of the canvas].
+        canvas: (height, width) that the maps cover [px].
+        size: side to which the squares themselves are resized [px]; s is to `size` as h to the canvas' height.
+    """
+    height, width = canvas
+    side_out = max(1, round(size * x.shape[-2] / height))
+    squares = torch.tensor(places, device=x.device).flatten(0, 1)[:, :, None]  # (N K, 3, 1)
+    steps = (torch.arange(side_out, device=x.device) + 0.5) / side_out  # (s,)
+    rows = (squares[:, 0] + steps * squares[:, 2]) / height * 2 - 1  # (N K, s), in -1..1
+    columns = (squares[:, 1] + steps * squares[:, 2]) / width * 2 - 1
+    shape = (len(rows), side_out, side_out)
+    grid = torch.stack([columns[:, None, :].expand(shape), rows[:, :, None].expand(shape)], dim=-1)
+    repeated = x.repeat_interleave(len(places[0]), dim=0)
+    return F.grid_sample(repeated, grid, padding_mode="border", align_corners=False)
 
 
 def cut_patches(x: Tensor, places: list[list[list[int]]], size: int) -> Tensor:

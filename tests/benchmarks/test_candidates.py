@@ -19,5 +19,5 @@ def test_each_network_is_traced_once_for_both_of_its_parts(tmp_path, monkeypatch
     assert len(traced) == 2
     assert [candidate.part for candidate in found] == ["tnet", "tnet", "mnet"]
     tnet, _, mnet = (candidate.run(0) for candidate in found)
-    np.testing.assert_allclose(tnet.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(tnet.trimap.sum(1), 1, atol=1e-5)
     assert mnet.shape == (1, 4, 16, 24)

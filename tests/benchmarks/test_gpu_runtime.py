@@ -2,7 +2,6 @@
 
 import threading
 
-import numpy as np
 import pytest
 
 from benchmarks.gpu_runtime import check_growth, check_out_of_memory, check_release, check_threads, device_mib

@@ -7,7 +7,8 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from shm_deploy.backends import Mattes
+from shm_deploy.backends import Mattes, Segmented
+from shm_deploy.backends.protocol import Features
 
 
 class FakeBackend:
@@ -36,13 +37,15 @@ class FakeParts(FakeBackend):
         super().__init__()
         self.calls: list[str] = []
 
-    def tnet(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    def tnet(self, image: NDArray[np.float32]) -> Segmented:
         self.calls.append("tnet")
         trimap = np.zeros_like(image)
         trimap[:, 2] = 1
-        return trimap
+        return Segmented(trimap)
 
-    def mnet(self, image: NDArray[np.float32], trimap: NDArray[np.float32]) -> NDArray[np.float32]:
+    def mnet(
+        self, image: NDArray[np.float32], trimap: NDArray[np.float32], features: Features | None = None
+    ) -> NDArray[np.float32]:
         assert image.dtype == trimap.dtype == np.float32
         assert image.shape == trimap.shape
         self.calls.append("mnet")

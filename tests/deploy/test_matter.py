@@ -111,7 +111,7 @@ def test_float_alpha_comes_from_the_parts(fake_parts: FakeParts) -> None:
 
 
 def test_edited_trimap_replaces_that_of_tnet(fake_parts: FakeParts) -> None:
-    """255 is foreground, 0 background, 128 M-Net's business; T-Net does not run."""
+    """255 is foreground, 0 background, 128 M-Net's business; T-Net is not asked for a trimap."""
     image = np.full((64, 80, 3), 51, np.uint8)
     picture = np.full((64, 80), 128, np.uint8)
     picture[:10] = 255

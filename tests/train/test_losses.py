@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from shm_train.losses import absolute_loss, gradient_loss, known_region_loss, prediction_loss, trimap_loss
+from shm_train.losses import absolute_loss, coarse_loss, gradient_loss, known_region_loss, prediction_loss, trimap_loss
 
 
 def plane(*values):
@@ -77,6 +77,22 @@ def test_gradient_loss_ignores_an_offset():
     """An alpha that is off by the same everywhere has the right gradient, across and down."""
     truth = torch.rand(1, 1, 4, 4)
     assert gradient_loss(truth + 0.25, truth, torch.ones(1, 1, 4, 4)).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_coarse_loss_compares_means_of_its_places():
+    """Three places of two pixels: half unknown, off by 0.25; known, off by 0.3 at a tenth; not sure of, left out."""
+    truth, sure = plane(0.5, 1, 1, 1, 0, 0), plane(1, 1, 1, 1, 0, 0)
+    loss = coarse_loss(plane(0.5, 0.7, 9), truth, plane(1, 0, 0, 0, 0, 0), sure, known=0.1)
+    assert loss.item() == pytest.approx((0.55 * 0.25 + 0.1 * 0.3) / 1)  # weights below 1 in all count as 1
+
+
+def test_coarse_loss_of_the_unknown_region_alone():
+    """A place without an unknown pixel counts nothing; three unknown ones are off by 0.5."""
+    ones = torch.ones(1, 1, 2, 8)
+    unknown = ones.clone()
+    unknown[..., 6:] = 0
+    loss = coarse_loss(torch.tensor([0.5, 0.5, 0.5, 9.0]).view(1, 1, 1, 4), ones, unknown, ones, known=0)
+    assert loss.item() == pytest.approx(0.5)
 
 
 def test_absolute_loss_compares_means_of_sure_pixels_at_the_predictions_size():

@@ -53,9 +53,10 @@ def check_outputs(backend: Backend, frames: NDArray[np.uint8]) -> None:
 def check_parts(parts: Parts) -> None:
     """Shapes, dtypes and ranges, with a trimap of the size that T-Net gives."""
     image = np.moveaxis(noise(2, 80, 112, 3), -1, 1).astype(np.float32)
-    trimap = parts.tnet(image)
+    trimap, features = parts.tnet(image)
     assert trimap.shape[:2] == (2, 3)
-    alpha_raw = parts.mnet(image, trimap)
+    alpha_raw = parts.mnet(image, trimap, features)
+    np.testing.assert_array_equal(parts.mnet(image, trimap), alpha_raw)  # T-Net is asked again
     alpha = parts.fusion(trimap, alpha_raw)
     for plane in (alpha_raw, alpha):
         assert plane.shape == (2, 1, 80, 112)
@@ -144,7 +145,7 @@ def test_tiny_parts_keep_the_contract(backend: BackendName, tiny_model: Path) ->
     check_parts(parts)
     image = np.empty((1, 3, 64, 64), np.float32)
     image[0, 0], image[0, 1], image[0, 2] = 51, 102, 255
-    trimap = parts.tnet(image)
+    trimap = parts.tnet(image).trimap
     np.testing.assert_allclose(parts.fusion(trimap, parts.mnet(image, trimap)), 0.6, atol=1e-6)
     parts.close()
     parts.close()

@@ -6,7 +6,7 @@ import pytest
 
 from shm_deploy import geometry, spec
 from shm_deploy.artifacts import find_model
-from shm_deploy.backends import open_backend
+from shm_deploy.backends import Segmented, open_backend
 from shm_deploy.backends.tiles import COLUMNS, NEGLIGIBLE, ROWS, Edges, Tile, TiledBackend, enlarged_part, find_tiles
 
 
@@ -16,22 +16,24 @@ class PixelwiseParts:
     def __init__(self, unknown):
         background = 1 - unknown
         self.trimap = np.stack([np.zeros_like(unknown), background, unknown])[None].astype(np.float32)
+        self.features = (np.zeros((1, 2, 6, 8), np.float32),)
         self.seen_by_tnet = []
         self.seen_by_mnet = []
         self.closed = False
 
     def tnet(self, image):
         self.seen_by_tnet.append(image.shape[2:])
-        return self.trimap
+        return Segmented(self.trimap, self.features)
 
-    def coefficients(self, image, trimap):
+    def coefficients(self, image, trimap, features):
+        assert features is self.features
         self.seen_by_mnet.append(image.shape[2:])
         height, width = image.shape[2:]
         found = np.zeros((1, 4, height // 4, width // 4), np.float32)
         found[:, 0] = 1 / 255
         return found
 
-    def mnet(self, image, trimap):
+    def mnet(self, image, trimap, features=None):
         raise AssertionError("tiles draw by themselves")
 
     def fusion(self, trimap, alpha_raw):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from shm_deploy import spec
+from shm_deploy.backends import Segmented
 from shm_deploy.bench.parity import answers, compare_answers, count_broken, part_answers
 from shm_deploy.bench.pictures import Picture
 from tests.deploy.bench.fakes import RedBackend
@@ -88,9 +89,9 @@ def test_parts_are_compared_in_float():
             self.offset = offset
 
         def tnet(self, image):
-            return image / 255
+            return Segmented(image / 255)
 
-        def mnet(self, image, trimap):
+        def mnet(self, image, trimap, features=None):
             return trimap[:, :1] + np.float32(self.offset)
 
         def fusion(self, trimap, alpha_raw):

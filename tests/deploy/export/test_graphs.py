@@ -83,8 +83,9 @@ def test_parts_in_a_row_are_the_reference(
     """Float, by channels first, with the tolerances of `spec`."""
     image = np.ascontiguousarray(_frames(size, batch).transpose(0, 3, 1, 2), np.float32)
     parts = OnnxRuntimeParts(PartFiles(**{role: folder / file for role, file in spec.PARTS.items()}), "cpu", None)
-    trimap = parts.tnet(image)
-    alpha = parts.fusion(trimap, parts.mnet(image, trimap))
+    trimap, features = parts.tnet(image)
+    assert len(features) == (3 if network.config.variant == "live" else 0)
+    alpha = parts.fusion(trimap, parts.mnet(image, trimap, features))
     with torch.inference_mode():
         expected = network(torch.from_numpy(image)).alpha.numpy()
     assert alpha.shape == (batch, 1, *size)
@@ -137,9 +138,21 @@ def test_names_and_types_are_those_of_the_contract(graphs: Graphs) -> None:
         "alpha": (byte, ["N", "H", "W"]),
         "trimap": (byte, ["N", "H", "W", 3]),
     }
-    mnet = graphs.parts["mnet"].graph
-    assert described(mnet.input)["image"] == (single, ["N", 3, "H", "W"])
+    tnet, mnet = graphs.parts["tnet"].graph, graphs.parts["mnet"].graph
+    assert described(tnet.input) == {"image": (single, ["N", 3, "H", "W"])}
     assert described(mnet.output) == {"alpha_raw": (single, ["N", 1, "H", "W"])}
+    live = spec.COEFFICIENTS in graphs.parts
+    trimap = {"trimap": (single, ["N", 3, "h", "w"] if live else ["N", 3, "H", "W"])}
+    channels = (64, 32, 16) if live else ()
+    features = {
+        f"features.{index}": (single, ["N", count, f"h{index}", f"w{index}"]) for index, count in enumerate(channels)
+    }
+    assert described(tnet.output) == trimap | features
+    assert described(mnet.input) == {"image": (single, ["N", 3, "H", "W"])} | trimap | features
+    if live:
+        coefficients = graphs.parts[spec.COEFFICIENTS].graph
+        assert described(coefficients.input) == described(mnet.input)
+        assert described(coefficients.output) == {"coefficients": (single, ["N", 4, "h4", "w4"])}
 
 
 def test_files_do_not_tell_where_they_were_made(folder: Path) -> None:

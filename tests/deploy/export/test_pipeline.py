@@ -158,7 +158,7 @@ def test_a_graph_that_answers_otherwise_is_not_exported(
     traced: dict[str, onnx.ModelProto], small_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One bias of M-Net is off by 0.1: parity fails on every photograph, and no graph is left."""
-    (bias,) = (tensor for tensor in traced["mnet"].graph.initializer if tensor.name == "prediction.bias")
+    (bias,) = (tensor for tensor in traced["mnet"].graph.initializer if tensor.name == "mnet.prediction.bias")
     bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32(0.1), bias.name))
     out = tmp_path / "engines"
     assert main(["--ckpt", str(small_checkpoint), "--out", str(out), "--parts-only", "--images-edge", "128"]) == 3

@@ -41,8 +41,8 @@ def test_deep_image_mattings_fusion_obeys_the_likeliest_class(trimap, alpha):
 def test_tnet_alone_answers_by_its_foreground_channel():
     """Regression as it is, segmentation as a mask; at the image's size."""
     image, trimap = torch.zeros(1, 3, 2, 2), planes(0.6, 0.3, 0.1)
-    assert TNetAlone()(image, trimap).tolist() == [[[[pytest.approx(0.6)] * 2] * 2]]
-    assert TNetMask()(image, trimap).tolist() == [[[[1.0] * 2] * 2]]
+    assert TNetAlone()(image, trimap, ()).alpha.tolist() == [[[[pytest.approx(0.6)] * 2] * 2]]
+    assert TNetMask()(image, trimap, ()).alpha.tolist() == [[[[1.0] * 2] * 2]]
 
 
 @pytest.mark.parametrize("method", ["no_fusion", "dim", "regression", "segmentation"])
@@ -61,8 +61,10 @@ def test_deep_image_mattings_mnet_sees_classes_not_probabilities():
     mnet = network("dim").mnet
     image = 255 * torch.rand(1, 3, 32, 32)
     sure, unsure = (planes(*values).expand(1, 3, 32, 32) for values in ((0.1, 0.1, 0.8), (0.3, 0.3, 0.4)))
-    assert torch.equal(mnet(image, sure), mnet(image, unsure))
-    assert not torch.equal(mnet(image, sure), mnet(image, sure[:, [spec.UNKNOWN, 1, spec.FOREGROUND]]))
+    features = network("dim").features(image)
+    seen, same = (mnet(image, trimap, features).alpha for trimap in (sure, unsure))
+    assert torch.equal(seen, same)
+    assert not torch.equal(seen, mnet(image, sure[:, [spec.UNKNOWN, 1, spec.FOREGROUND]], features).alpha)
 
 
 def test_a_method_that_is_not_known_is_refused():

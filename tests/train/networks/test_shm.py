@@ -55,6 +55,37 @@ def test_tnet_of_live_looks_at_a_fixed_budget_of_pixels(live, frame, wanted):
     assert live.tnet.input_size(*frame) == wanted
 
 
+@torch.no_grad()
+def test_mnet_of_live_sees_tnets_features_and_that_of_the_paper_none(live, paper):
+    """At 1/8, 1/4 and 1/2 of T-Net's input, which is 320 x 192 here; each of them moves raw alpha."""
+    image = image_of(96, 160)
+    logits, features = live.tnet(image)
+    assert [map_.shape[1:] for map_ in features] == [(64, 24, 40), (32, 48, 80), (16, 96, 160)]
+    trimap = torch.softmax(logits, dim=1)
+    alpha = live.mnet(image, trimap, features).alpha
+    for index in range(3):
+        others = [map_ + 1 if index == place else map_ for place, map_ in enumerate(features)]
+        assert not torch.equal(live.mnet(image, trimap, others).alpha, alpha)
+    assert paper.tnet(image_of(64, 64)).features == paper.features(image_of(64, 64)) == ()
+
+
+@torch.no_grad()
+def test_features_are_float_whatever_tnet_computes_in(live):
+    """They pass between graphs, whose tensors outside are float32."""
+    with torch.autocast("cpu", torch.bfloat16):
+        _, features = live.tnet(image_of(64, 96))
+    assert {map_.dtype for map_ in features} == {torch.float32}
+
+
+@torch.no_grad()
+def test_live_draws_from_a_coarse_alpha(live, paper):
+    """A quarter of the sides of what M-Net looks at: 640 x 480 of a frame of 1280 x 960."""
+    image = image_of(960, 1280)
+    logits, features = live.tnet(image)
+    assert live.mnet(image, torch.softmax(logits, dim=1), features).coarse.shape == (1, 1, 120, 160)
+    assert paper.mnet(image_of(64, 64), torch.full((1, 3, 64, 64), 1 / 3)).coarse is None
+
+
 def test_fusion_is_equation_four():
     """alpha = F_s + U_s * alpha_r, pixel by pixel."""
     trimap = torch.tensor([[[[0.5, 1.0]], [[0.25, 0.0]], [[0.25, 0.0]]]])

@@ -112,6 +112,8 @@ def test_a_setting_without_a_value_is_refused():
         {"log_every": 0},
         {"final_rate": -1},
         {"encoder_rate": 0},
+        {"decoder_share": 0},
+        {"patches_per_canvas": 0},
         {"schedule": "steps"},
         {"accumulate": 0},
     ],

@@ -13,7 +13,7 @@ from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import LIVE_MNET, Budget, MNetLossConfig
 from shm_train.stages.machine import Machine
 from shm_train.stages.mnet import train_mnet
-from shm_train.stages.objective import cut_patches, mnet_losses
+from shm_train.stages.objective import cut_features, cut_patches, mnet_losses
 from tests.train.conftest import TINY_DATA, TINY_NETWORK
 
 TINY = replace(
@@ -56,13 +56,13 @@ def test_a_run_resumes_to_equal_weights(pack, tmp_path):
 
 
 def test_the_total_is_the_weighted_sum_over_all_patches(pack):
-    """L_p, L_p of raw alpha and the gradient's error; a gradient reaches M-Net only."""
+    """L_p, L_p of raw alpha, the errors of gradient and coarse alpha; a gradient reaches M-Net only."""
     network = fresh().train()
     network.tnet.eval()
     data = replace(TINY_DATA, patches=(32, 48, 64), patch_size=32)
     batch = next(iter(first_examples(ComposedDataset(pack, data, held_out=False, num_patches=3), 2)))
-    terms = mnet_losses(network, batch, 32, "tnet", MNetLossConfig(raw=2.0, gradient=0.25))
-    expected = terms["prediction"] + 2 * terms["raw"] + 0.25 * terms["gradient"]
+    terms = mnet_losses(network, batch, 32, "tnet", MNetLossConfig(raw=2.0, gradient=0.25, coarse=0.5))
+    expected = terms["prediction"] + 2 * terms["raw"] + 0.25 * terms["gradient"] + 0.5 * terms["coarse"]
     assert terms["total"].item() == pytest.approx(expected.item())
     terms["total"].backward()
     assert network.mnet.prediction.weight.grad.abs().sum() > 0
@@ -73,11 +73,14 @@ def test_the_command_wants_a_start(pack, tmp_path, capsys):
     """M-Net makes no sense under a T-Net that knows nothing."""
     arguments = ["mnet", "--variant", "live", "--data", str(pack.folder), "--out", str(tmp_path), "--steps", "1"]
     assert command.main([*arguments, "--threads", "1"]) == 1
+    assert "got no --start; live's M-Net sees what T-Net makes of the image" in capsys.readouterr().err
+    arguments[2] = "paper"
+    assert command.main([*arguments, "--threads", "1", "--set", "trimaps=tnet"]) == 1
     assert "got trimaps tnet without --start" in capsys.readouterr().err
 
 
-def test_true_trimaps_reach_mnet_and_tnet_is_not_asked(pack):
-    """Under true trimaps, what T-Net would say changes nothing; L_p counts raw alpha over the whole patch."""
+def test_true_trimaps_reach_mnet_in_place_of_tnets(pack):
+    """Under true trimaps, what T-Net would say of them changes nothing; L_p counts raw alpha over the whole patch."""
     network = fresh().train()
     network.tnet.eval()
     batch = next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False), 2)))
@@ -87,7 +90,9 @@ def test_true_trimaps_reach_mnet_and_tnet_is_not_asked(pack):
         network.tnet.logits.bias += 5 * torch.randn(3)
     assert mnet_losses(network, batch, 48, "true", config)["total"].item() == pytest.approx(before, rel=1e-6)
     patch = cut_patches(batch["mnet_trimap"], batch["patches"].tolist(), 48)
-    raw = network.mnet(cut_patches(batch["image"].float(), batch["patches"].tolist(), 48), patch)
+    image = batch["image"].float()
+    features = [cut_features(x, batch["patches"].tolist(), image.shape[-2:], 48) for x in network.features(image)]
+    raw = network.mnet(cut_patches(image, batch["patches"].tolist(), 48), patch, features).alpha
     truth, fore, back, sure = (
         cut_patches(batch[name].float(), batch["patches"].tolist(), 48)
         for name in ("alpha", "foreground", "background", "sure")
@@ -104,9 +109,10 @@ def test_deep_image_matting_learns_in_the_unknown_region_only(pack):
     network = SemanticHumanMatting(replace(TINY_NETWORK, method="dim")).train()
     network.tnet.eval()
     batch = next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False), 2)))
-    batch["mnet_trimap"] = torch.zeros_like(batch["mnet_trimap"])
-    batch["mnet_trimap"][:, spec.BACKGROUND] = 1
-    mnet_losses(network, batch, 48, "true", MNetLossConfig(raw=0, gradient=0))["total"].backward()
+    for trimap in (batch["mnet_trimap"], batch["trimap"]):
+        trimap[:] = 0
+        trimap[:, spec.BACKGROUND] = 1
+    mnet_losses(network, batch, 48, "true", MNetLossConfig(raw=0, gradient=0, coarse=1))["total"].backward()
     assert not network.mnet.mnet.prediction.weight.grad.any()
 
 

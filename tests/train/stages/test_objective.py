@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from shm_train.data.dataset import ComposedDataset, MixConfig, first_examples
 from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import LossConfig, MNetLossConfig
-from shm_train.stages.objective import cut_patches, end_to_end_losses, mnet_losses
+from shm_train.stages.objective import cut_features, cut_patches, end_to_end_losses, mnet_losses
 from tests.train.conftest import TINY_DATA, TINY_NETWORK
 
 
@@ -18,6 +19,34 @@ def test_patches_are_cut_where_they_are_wanted():
     patches = cut_patches(x, [[[1, 2, 4]], [[0, 0, 8]]], 4)
     assert torch.equal(patches[0, 0], x[0, 0, 1:5, 2:6])
     assert patches[1, 0].mean().item() == pytest.approx(31.5, abs=0.1)
+
+
+def test_features_are_cut_where_the_patches_of_their_canvas_are():
+    """Maps of half and a quarter of the canvas' sides; each place of a ramp is the mean of the pixels it stands for."""
+    canvas = torch.arange(64.0).view(1, 1, 1, 64) + 100 * torch.arange(48.0).view(1, 1, 48, 1)
+    places = [[[8, 16, 32], [16, 0, 32]]]
+    patches = cut_patches(canvas, places, 32)
+    for stride in (2, 4):
+        cut = cut_features(F.avg_pool2d(canvas, stride), places, canvas.shape[-2:], 32)
+        torch.testing.assert_close(cut, F.avg_pool2d(patches, stride))
+
+
+def test_features_of_several_patches_and_canvases_lie_as_the_patches_do():
+    """Two of each of two canvases, whose maps are not scaled alike along both sides."""
+    canvas = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    places = [[[0, 0, 32], [32, 64, 32]], [[16, 32, 32], [32, 0, 32]]]
+    maps = F.avg_pool2d(canvas, (2, 4))
+    cut = cut_features(maps, places, canvas.shape[-2:], 32)
+    assert cut.shape == (4, 3, 16, 16)
+    expected = F.interpolate(F.avg_pool2d(cut_patches(canvas, places, 32), (2, 4)), (16, 16), mode="bilinear")
+    torch.testing.assert_close(cut[:, :, :, 1:-1], expected[:, :, :, 1:-1])  # at its sides it also sees what is beyond
+
+
+def test_features_of_a_patch_that_is_resized_keep_their_share_of_it():
+    """A square of 32 px as 16: its features have half of the places that they have in the canvas."""
+    maps = torch.full((1, 2, 24, 32), 3.0)
+    cut = cut_features(maps, [[[0, 0, 32]]], torch.Size((48, 64)), 16)
+    torch.testing.assert_close(cut, torch.full((1, 2, 8, 8), 3.0))
 
 
 def test_several_patches_of_one_canvas_lie_together():

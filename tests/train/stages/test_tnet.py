@@ -10,6 +10,7 @@ from shm_deploy import spec
 from shm_train.checkpoint import load_checkpoint
 from shm_train.data.dataset import ComposedDataset, first_examples
 from shm_train.networks import SemanticHumanMatting
+from shm_train.networks.outputs import Segmented
 from shm_train.stages.config import LIVE_TNET, Budget
 from shm_train.stages.machine import Machine
 from shm_train.stages.objective import tnet_losses
@@ -36,7 +37,7 @@ class FixedLogits(torch.nn.Module):
     def forward(self, image):
         logits = torch.zeros(len(image), 3, *image.shape[-2:])
         logits[:, self.index] = 20
-        return logits
+        return Segmented(logits)
 
 
 @pytest.fixture(scope="module")
