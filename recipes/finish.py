@@ -1,8 +1,8 @@
 """The checkpoint that ships, of those that were trained: `python recipes/finish.py RUN.pt [RUN.pt ...] --out live.pt`.
 
-The mean of several runs' weights is better than each of them, if each started from the one before it: of T-Net above all,
-which forgets now this, now that. T-Net may see more pixels than in training, where crops show people larger than most
-frames do.
+The mean of several runs' weights is better than each of them, if each started from the one before it: of T-Net above
+all, which forgets now this, now that. T-Net may see more pixels than in training, where crops show people larger than
+most frames do.
 """
 
 from __future__ import annotations

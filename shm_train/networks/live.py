@@ -257,7 +257,7 @@ class LiveMNet(nn.Module):
         trimap = resize(trimap, (height // self.SQUARE, width // self.SQUARE)).to(dtype)
         image = resize(image.float(), (height, width))
         of16, of8, of4 = (
-            resize(stem(feature.to(dtype)), (height // stride, width // stride))
+            stem(resize(feature, (height // stride, width // stride)).to(dtype))
             for stem, feature, stride in zip(
                 (self.feature_stem16, self.feature_stem8, self.feature_stem4), features, (16, 8, 4), strict=True
             )
