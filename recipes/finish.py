@@ -23,6 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN.pt", help="checkpoints of live")
     parser.add_argument("--tnet-edge", type=int, default=384, metavar="PX", help="longest side of T-Net's input (384)")
+    parser.add_argument("--mnet-edge", type=int, default=576, metavar="PX", help="the same of M-Net's, at most (576)")
     parser.add_argument("--mnet", type=Path, metavar="RUN.pt", help="M-Net is this one's (default: the mean, too)")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -31,7 +32,8 @@ def main() -> None:
         checkpoint = with_mnet(checkpoint, load_checkpoint(args.mnet))
     if not isinstance(checkpoint.config, LiveConfig):
         raise SpecError(f"got a checkpoint of {checkpoint.config.variant}; this is for live")
-    save_checkpoint(args.out, replace(checkpoint, config=replace(checkpoint.config, tnet_edge=args.tnet_edge)))
+    config = replace(checkpoint.config, tnet_edge=args.tnet_edge, mnet_edge=args.mnet_edge)
+    save_checkpoint(args.out, replace(checkpoint, config=config))
 
 
 def mean(checkpoints: list[Checkpoint]) -> Checkpoint:
