@@ -24,7 +24,7 @@ def test_the_paper_variant_takes_a_step(pack, tmp_path):
     assert end_to_end("paper", pack, tmp_path, "--steps", "1", "--set", "log_every=1") == 0
     checkpoint = load_checkpoint(tmp_path / "last.pt")
     assert checkpoint.config == PaperConfig()
-    assert [group["lr"] for group in checkpoint.training["optimizer"]["param_groups"]] == [1e-5, 1e-5]
+    assert [group["lr"] for group in checkpoint.training["optimizer"]["param_groups"]] == 3 * [1e-5]
     with (tmp_path / "log.csv").open() as stream:
         row = {name: float(value) for name, value in next(csv.DictReader(stream)).items()}
     assert row["total"] == pytest.approx(row["prediction"] + 0.01 * row["trimap"], abs=2e-5)
