@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state as native
 from shm_deploy import spec
 from shm_deploy.artifacts import PartFiles
 from shm_deploy.backends.devices import cuda_index, thread_count
-from shm_deploy.backends.protocol import Facts, Features, Mattes, Segmented
-from shm_deploy.backends.signature import check_joined, feature_names, mnet_feeds, segmented
+from shm_deploy.backends.graph_parts import GraphParts, Tensors
+from shm_deploy.backends.protocol import Facts, Mattes
+from shm_deploy.backends.signature import check_joined
 from shm_deploy.errors import ArtifactError, BackendError, BackendUnavailable
 
 CPU = "CPUExecutionProvider"
@@ -47,54 +47,32 @@ class OnnxRuntimeBackend:
         self._session = None
 
 
-class OnnxRuntimeParts:
+class OnnxRuntimeParts(GraphParts["_PartGraph"]):
     """T-Net, M-Net and fusion, each opened when it is first needed."""
 
     def __init__(self, files: PartFiles, device: str, threads: int | None) -> None:
-        self._files = files
-        self._device = device
+        super().__init__(files, lambda file: _PartGraph(open_session(file, device, threads)))
         self._threads = threads
-        self._sessions: dict[Path, Any] = {}
-        self._lock = threading.Lock()
-
-    def tnet(self, image: NDArray[np.float32]) -> Segmented:  # as in Parts
-        return segmented(self._run(self._files.tnet, {spec.IMAGE: image}))
-
-    def mnet(
-        self, image: NDArray[np.float32], trimap: NDArray[np.float32], features: Features | None = None
-    ) -> NDArray[np.float32]:
-        if features is None:
-            sees = feature_names(node.name for node in self._session(self._files.mnet).get_inputs())
-            features = self.tnet(image).features if sees else ()
-        return self._run(self._files.mnet, mnet_feeds(image, trimap, features))[spec.ALPHA_RAW]
-
-    def coefficients(
-        self, image: NDArray[np.float32], trimap: NDArray[np.float32], features: Features
-    ) -> NDArray[np.float32]:
-        return self._run(self._files.live_part(), mnet_feeds(image, trimap, features))[spec.COEFFICIENTS]
-
-    def fusion(self, trimap: NDArray[np.float32], alpha_raw: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._run(self._files.fusion, {spec.TRIMAP: trimap, spec.ALPHA_RAW: alpha_raw})[spec.ALPHA]
 
     def facts(self) -> Facts:
-        with self._lock:
-            providers = {provider for session in self._sessions.values() for provider in session.get_providers()}
+        providers = {provider for graph in self._opened() for provider in graph.providers}
         return Facts(providers=tuple(sorted(providers)), threads=thread_count(self._threads))
 
+
+class _PartGraph:
+    """A session, as `GraphParts` wants it."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self.inputs = _signature(session.get_inputs())
+        self.providers: list[str] = session.get_providers()
+        self._outputs = tuple(output.name for output in session.get_outputs())
+
+    def run(self, feeds: Tensors) -> Tensors:
+        return dict(zip(self._outputs, _run(self._session, self._outputs, feeds), strict=True))
+
     def close(self) -> None:
-        with self._lock:
-            self._sessions.clear()
-
-    def _run(self, file: Path, feeds: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-        session = self._session(file)
-        names = tuple(output.name for output in session.get_outputs())
-        return dict(zip(names, _run(session, names, feeds), strict=True))
-
-    def _session(self, file: Path) -> Any:
-        with self._lock:
-            if file not in self._sessions:
-                self._sessions[file] = open_session(file, self._device, self._threads)
-            return self._sessions[file]
+        self._session = None
 
 
 def open_session(model: Path, device: str, threads: int | None) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,9 +14,10 @@ from numpy.typing import NDArray
 from shm_deploy import spec
 from shm_deploy.artifacts import PartFiles
 from shm_deploy.backends.devices import cuda_index, thread_count
+from shm_deploy.backends.graph_parts import GraphParts
 from shm_deploy.backends.pool import Pool
-from shm_deploy.backends.protocol import Facts, Features, Mattes, Segmented
-from shm_deploy.backends.signature import check_joined, feature_names, mnet_feeds, segmented
+from shm_deploy.backends.protocol import Facts, Mattes
+from shm_deploy.backends.signature import check_joined
 from shm_deploy.errors import ArtifactError, BackendError, BackendUnavailable
 
 MAX_REQUESTS = 64  # more threads than this wait for each other
@@ -45,43 +45,11 @@ class OpenVinoBackend:
         self._graph.close()
 
 
-class OpenVinoParts:
+class OpenVinoParts(GraphParts["_Graph"]):
     """T-Net, M-Net and fusion, each compiled when it is first needed."""
 
     def __init__(self, files: PartFiles, device: str, threads: int | None) -> None:
-        self._files = files
-        self._device = device
-        self._threads = threads
-        self._graphs: dict[Path, _Graph] = {}
-        self._lock = threading.Lock()
-
-    def tnet(self, image: NDArray[np.float32]) -> Segmented:  # as in Parts
-        return segmented(self._run(self._files.tnet, {spec.IMAGE: image}))
-
-    def mnet(
-        self, image: NDArray[np.float32], trimap: NDArray[np.float32], features: Features | None = None
-    ) -> NDArray[np.float32]:
-        if features is None:
-            features = self.tnet(image).features if feature_names(self._graph(self._files.mnet).inputs) else ()
-        return self._run(self._files.mnet, mnet_feeds(image, trimap, features))[spec.ALPHA_RAW]
-
-    def fusion(self, trimap: NDArray[np.float32], alpha_raw: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._run(self._files.fusion, {spec.TRIMAP: trimap, spec.ALPHA_RAW: alpha_raw})[spec.ALPHA]
-
-    def close(self) -> None:
-        with self._lock:
-            for graph in self._graphs.values():
-                graph.close()
-            self._graphs.clear()
-
-    def _run(self, file: Path, feeds: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-        return self._graph(file).run(feeds)
-
-    def _graph(self, file: Path) -> _Graph:
-        with self._lock:
-            if file not in self._graphs:
-                self._graphs[file] = _Graph(file, self._device, self._threads)
-            return self._graphs[file]
+        super().__init__(files, lambda file: _Graph(file, device, threads))
 
 
 class _Graph:
