@@ -1,6 +1,8 @@
 """How good our mattes are beside other models': `python -m benchmarks.peers --pack DIR --peers DIR`.
 
 All on the same held-out pictures of a pack, in one run, and how fast they are. Writes benchmarks/results/peers.json.
+For every picture in a tenth of the time, beside the peer to beat alone: `--names rvm_mobilenetv3 --speed-runs 0 --out
+benchmarks/results/rvm.json`.
 With --sheet also a contact sheet of the worst and of random pictures, for the eye: most must not be published.
 """
 
@@ -50,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--names", nargs="+", default=DEFAULT_NAMES, help=f"of MODELS ({' '.join(DEFAULT_NAMES)})")
     parser.add_argument("--model", type=Path, help="ours: .onnx or .pt (the packaged one)")
     parser.add_argument("--limit", type=int, metavar="N", help="pictures of each set, for a quick look (all)")
-    parser.add_argument("--speed-runs", type=int, default=9, help="timed pictures of each model at each size (9)")
+    parser.add_argument("--speed-runs", type=int, default=9, help="timed pictures of each model at each size, or 0 (9)")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="write a contact sheet")
     parser.add_argument("--sheet-rows", type=int, default=4, metavar="N", help="worst and random ones of each set (4)")
     parser.add_argument("--out", type=Path, default=RESULTS / "peers.json")
@@ -68,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 for name, backend in backends.items()
             }
             models = {name: ours(matter) for name, matter in matters.items()} | load_peers(args.peers, args.names)
-            speed = speed_rows(models, args.speed_runs)
+            speed = speed_rows(models, args.speed_runs) if args.speed_runs else []
             rows, judged = compare(cases, models)
             if args.sheet is not None:
                 chosen = hard_and_random(judged, args.sheet_rows)

@@ -89,7 +89,7 @@ def coarse_loss(coarse: Tensor, true_alpha: Tensor, unknown: Tensor, sure: Tenso
     Args:
         coarse: (N, 1, h, w), predicted.
         true_alpha: (N, 1, H, W) in 0..1.
-        unknown: (N, 1, H, W), 1 where the true trimap is unknown and sure.
+        unknown: (N, 1, H, W) in 0..1, where a trimap is unknown and the truth is sure.
         sure: (N, 1, H, W).
         known: how much the rest of what is sure counts, beside the unknown region's 1.
     """

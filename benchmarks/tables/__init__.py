@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from benchmarks.tables.markdown import Record
 from benchmarks.tables.parity import parity_table
-from benchmarks.tables.quality import ablation_table, compositing_table, peers_table, temporal_table
+from benchmarks.tables.quality import ablation_table, compositing_table, peers_table, rvm_table, temporal_table
 from benchmarks.tables.serving import catalogue_table, service_table
 from benchmarks.tables.speed import (
     candidates_table,
@@ -29,6 +29,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "loader": loader_table,
     "parity": parity_table,
     "peers": peers_table,
+    "rvm": rvm_table,
     "service": service_table,
     "soak": soak_table,
     "speed": speed_table,

@@ -46,22 +46,33 @@ TEMPORAL_NAMES = {
 
 
 def peers_table(record: Record) -> str:
-    """Quality of all models on all pictures of each set, then ours beside RVM's by source."""
-    rows = record["rows"]
-    models = list(dict.fromkeys(row["model"] for row in rows))
+    """Quality of all models on all pictures of each set, and how long they take."""
+    return "\n".join([_quality(record), "", _peer_speed(record["speed"]), "", _how(record, record["clock"])])
+
+
+def rvm_table(record: Record) -> str:
+    """Quality beside RobustVideoMatting's on all pictures of each set, then by source."""
+    return "\n".join([_quality(record), "", _by_source(record["rows"]), "", _how(record)])
+
+
+def _quality(record: Record) -> str:
+    found = _by_place(record["rows"])
+    sets, models = (list(dict.fromkeys(row[key] for row in record["rows"])) for key in ("set", "model"))
     if not {"ours", "rvm_mobilenetv3"} <= set(models):
         raise ArtifactError(
-            f"peers.json has {', '.join(models)}; the table wants ours and rvm_mobilenetv3: run it again"
+            f"the result has {', '.join(models)}; the table wants ours and rvm_mobilenetv3: run it again"
         )
-    sets = list(dict.fromkeys(row["set"] for row in rows))
-    found = {(row["set"], row["source"], row["model"]): row for row in rows}
     heading = ["model", *(SET_HEADINGS[name] for name in sets)]
     counts = ["pictures", *(str(found[name, "all", models[0]]["num_pictures"]) for name in sets)]
     quality = [
         [MODEL_NAMES.get(model, model), *(_scores(found[name, "all", model]) for name in sets)] for model in models
     ]
-    ours = [found[name, "all", "ours"] for name in sets]
-    quality.insert(1, ["ours / RVM", *(_ratios(row) for row in ours)])
+    quality.insert(1, ["ours / RVM", *(_ratios(found[name, "all", "ours"]) for name in sets)])
+    return table(heading, [counts, *quality])
+
+
+def _by_source(rows: Sequence[Record]) -> str:
+    found = _by_place(rows)
     by_source = [
         [
             SET_HEADINGS[row["set"]],
@@ -74,17 +85,16 @@ def peers_table(record: Record) -> str:
         for row in rows
         if row["model"] == "ours" and row["source"] != "all"
     ]
-    return "\n".join(
-        [
-            table(heading, [counts, *quality]),
-            "",
-            table(["set", "source", "pictures", "ours", "RVM", "ours / RVM"], by_source),
-            "",
-            _peer_speed(record["speed"]),
-            "",
-            f"{record['metrics']} Time: {record['clock']} Model {record['model_sha256'][:12]}. {origin(record)}",
-        ]
-    )
+    return table(["set", "source", "pictures", "ours", "RVM", "ours / RVM"], by_source)
+
+
+def _by_place(rows: Sequence[Record]) -> dict[tuple[str, str, str], Record]:
+    return {(row["set"], row["source"], row["model"]): row for row in rows}
+
+
+def _how(record: Record, clock: str = "") -> str:
+    time = f" Time: {clock}" if clock else ""
+    return f"{record['metrics']}{time} Model {record['model_sha256'][:12]}. {origin(record)}"
 
 
 def _peer_speed(rows: Sequence[Record]) -> str:

@@ -21,8 +21,8 @@ class GuidedFilter(nn.Module):
     Source: He et al. 2010, Guided Image Filtering, with a colour guide, and weighted.
     """
 
-    RADIUS = 2  # of the windows [places of the coarse alpha]
-    EPSILON = 3e-5  # [squared colour difference]
+    RADIUS = 1  # of the windows [places of the coarse alpha]
+    EPSILON = 1e-5  # [squared colour difference]
 
     def forward(self, image: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
         """Image (N, 3, sH, sW) RGB 0..255, alpha and positive weight (N, 1, H, W) -> coefficients (N, 4, H, W) float32.

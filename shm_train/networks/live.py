@@ -20,6 +20,7 @@ from shm_train.networks.ops import (
     normalise,
     resize,
     statistics,
+    to_unit_range,
 )
 from shm_train.networks.outputs import RawAlpha, Segmented
 
@@ -240,7 +241,7 @@ class LiveMNet(nn.Module):
         """Image (N, 3, H, W) RGB 0..255, softmax trimap (N, 3, h, w) of any size, T-Net's features -> raw alpha."""
         coefficients, coarse = self._look(image, trimap, features)
         alpha = draw(image, coefficients)
-        return RawAlpha(alpha if self.training else alpha.clamp(0, 1), coarse)
+        return RawAlpha(to_unit_range(alpha), to_unit_range(coarse))
 
     def coefficients(self, image: Tensor, trimap: Tensor, features: Sequence[Tensor]) -> Tensor:
         """What `draw` makes raw alpha of, (N, 4, h', w') float32, a quarter of `input_size`; arguments as above.

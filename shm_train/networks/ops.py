@@ -6,7 +6,7 @@ Training uses the same forms, so that nothing is rewritten for export.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -55,6 +55,31 @@ def channels(x: Tensor, count: int) -> list[Tensor]:
     By slices: where the exporter has lost the number of channels, `split` makes a sequence, which TensorRT lacks.
     """
     return [x[:, index : index + 1] for index in range(count)]
+
+
+def to_unit_range(x: Tensor) -> Tensor:
+    """Clamp to 0..1; the gradient stops only where it would push what has left the range further away.
+
+    What overshoots where the truth is 0 or 1 is right, and stays. With no clamp in training a network would have to
+    meet 0 and 1 exactly, and mattes were never quite solid; with the usual one, what is beyond would never come back.
+    """
+    clamped: Tensor = _UnitRange.apply(x) if x.requires_grad else x.clamp(0, 1)  # type: ignore[no-untyped-call]
+    return clamped
+
+
+class _UnitRange(torch.autograd.Function):
+    """`to_unit_range` in training."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.clamp(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        away = ((x > 1) & (gradient < 0)) | ((x < 0) & (gradient > 0))  # descent goes against the gradient
+        return gradient.masked_fill(away, 0)
 
 
 class ConvNormAct(nn.Sequential):

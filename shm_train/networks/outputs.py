@@ -18,5 +18,5 @@ class Segmented(NamedTuple):
 class RawAlpha(NamedTuple):
     """What an M-Net predicts."""
 
-    alpha: Tensor  # (N, 1, H, W) float32; in 0..1 outside training, unclamped in training: gradients do not vanish
+    alpha: Tensor  # (N, 1, H, W) float32; in 0..1, but for `paper` in training: gradients do not vanish
     coarse: Tensor | None = None  # (N, 1, h', w'), alpha's mean at each place that pixels are drawn from; `live` alone

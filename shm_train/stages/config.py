@@ -41,7 +41,7 @@ class MNetLossConfig:
     """Weights of the losses that M-Net alone minimises."""
 
     gamma: float = 0.5  # Eq. 5
-    raw: float = 1.0  # of L_p on raw alpha, where the trimap that M-Net gets, or else the true one, is unknown
+    raw: float = 1.0  # of L_p on raw alpha, where the trimap that M-Net gets, or the true one, is unknown
     gradient: float = 0.5  # of `gradient_loss` on alpha, there too
     coarse: float = 0.0  # of `live`'s coarse alpha, above all there
 

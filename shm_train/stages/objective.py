@@ -71,7 +71,7 @@ def end_to_end_losses(
     features = [cut_features(map_, places, image.shape[-2:], patch_size) for map_ in segmented.features]
     raw_alpha = network.mnet(cut_patches(image, places, patch_size), trimap_patch, features)
     alpha = network.fusion(trimap_patch, raw_alpha.alpha)
-    truth = _truth_of_patches(batch, patch_size)
+    truth = _truth_of_patches(batch, patch_size, trimap_patch)
     terms = {
         "prediction": truth.prediction_loss(alpha, config.gamma),
         "trimap": trimap_loss(segmented.logits, batch["trimap"], batch["sure"]),
@@ -97,7 +97,8 @@ def mnet_losses(
     `prediction` is L_p. Under true trimaps of random width it counts raw alpha over the whole patch, as in the paper,
     but for `dim`, which answers for the unknown region only. Under T-Net's own trimaps, which it gives for the whole
     canvas without a gradient, it counts alpha: M-Net learns from such trimaps as it will get. `raw` is L_p on raw alpha
-    where the true trimap is unknown, which a T-Net in error can't mute; `gradient` is `gradient_loss` on alpha there.
+    where the true trimap is unknown, which a T-Net in error can't mute, or that which M-Net gets; `gradient` is
+    `gradient_loss` on alpha there.
     `coarse` is the error of the coarse alpha from which `live` draws pixels: through the guided filter alone it would
     learn nothing where M-Net is not sure of it, and M-Net would never become sure.
 
@@ -121,7 +122,7 @@ def mnet_losses(
     raw_alpha = network.mnet(cut_patches(image, places, patch_size), trimap_patch, feature_patches)
     alone = trimaps == "true" and network.config.method != "dim"
     alpha = raw_alpha.alpha if alone else network.fusion(trimap_patch, raw_alpha.alpha)
-    truth = _truth_of_patches(batch, patch_size)
+    truth = _truth_of_patches(batch, patch_size, trimap_patch)
     terms = {"prediction": truth.prediction_loss(alpha, config.gamma)}
     coarse_known = 0.0 if network.config.method == "dim" else COARSE_KNOWN
     return _weighted(terms, {"prediction": 1.0}, truth, raw_alpha, alpha, config, coarse_known)
@@ -139,22 +140,25 @@ class PatchTruth(NamedTuple):
     foreground: Tensor
     background: Tensor
     sure: Tensor
-    unknown: Tensor  # of the true trimap, and sure
+    unknown: Tensor  # and sure, in 0..1: in the true trimap, or as much as in that which M-Net gets
 
     def prediction_loss(self, alpha: Tensor, gamma: float) -> Tensor:
         """L_p over the whole patch."""
         return prediction_loss(alpha, self.alpha, self.foreground, self.background, self.sure, gamma)
 
     def raw_loss(self, alpha_raw: Tensor, gamma: float) -> Tensor:
-        """L_p where the true trimap is unknown."""
+        """L_p where one of the two trimaps is unknown."""
         return prediction_loss(alpha_raw, self.alpha, self.foreground, self.background, self.unknown, gamma)
 
 
-def _truth_of_patches(batch: dict[str, Tensor], patch_size: int) -> PatchTruth:
+def _truth_of_patches(batch: dict[str, Tensor], patch_size: int, trimap_patch: Tensor) -> PatchTruth:
+    """M-Net answers for what it is asked, too: a T-Net in error calls things beside people unknown."""
     sure = _sure_of_soft(batch)
-    unknown = sure * batch["trimap"][:, spec.UNKNOWN, None]
+    unknown = batch["trimap"][:, spec.UNKNOWN, None]
     whole = (batch["alpha"], batch["foreground"], batch["background"], sure, unknown)
-    return PatchTruth(*(cut_patches(plane.float(), batch["patches"].tolist(), patch_size) for plane in whole))
+    truth = PatchTruth(*(cut_patches(plane.float(), batch["patches"].tolist(), patch_size) for plane in whole))
+    asked = torch.maximum(truth.unknown, trimap_patch[:, spec.UNKNOWN, None].detach().float())
+    return truth._replace(unknown=truth.sure * asked)
 
 
 def _weighted(

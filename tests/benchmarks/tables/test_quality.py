@@ -1,44 +1,46 @@
 """Quality beside other ways."""
 
-from benchmarks.tables.quality import compositing_table, peers_table
+import pytest
+
+from benchmarks.tables.quality import compositing_table, peers_table, rvm_table
 from tests.benchmarks.tables import ENVIRONMENT
 
 
-def test_peers_stand_beside_ours_and_by_source():
-    """Numbers of all pictures for each model, the ratio below ours, then a line per source."""
+def row(source: str, model: str, iou: float, ratio: float) -> dict:
+    return {
+        "set": "whole_body",
+        "source": source,
+        "num_pictures": 7,
+        "model": model,
+        "scores": {"mae": 4.26, "iou": iou, "iou_p10": 0.9},
+        "ratio_to_rvm": {"mae": ratio, "iou": 1.0, "iou_p10": None},
+    }
 
-    def row(source: str, model: str, iou: float, ratio: float) -> dict:
-        return {
-            "set": "whole_body",
-            "source": source,
-            "num_pictures": 7,
-            "model": model,
-            "scores": {"mae": 4.26, "iou": iou, "iou_p10": 0.9},
-            "ratio_to_rvm": {"mae": ratio, "iou": 1.0, "iou_p10": None},
-        }
 
-    rows = [
+PEERS = {
+    "device": "a processor",
+    "environment": ENVIRONMENT,
+    "metrics": "How.",
+    "model_sha256": "ab" * 32,
+    "rows": [
         row("all", "ours", 0.95, 0.8),
         row("all", "rvm_mobilenetv3", 0.93, 1.0),
         row("ccp", "ours", 0.96, 0.7),
         row("ccp", "rvm_mobilenetv3", 0.94, 1.0),
-    ]
-    text = peers_table(
-        {
-            "device": "a processor",
-            "environment": ENVIRONMENT,
-            "metrics": "How.",
-            "model_sha256": "ab" * 32,
-            "rows": rows,
-            "clock": "So.",
-            "speed": [
-                {"width": width, "height": 720, "model": model, "ms": ms}
-                for width in (720, 1280)
-                for model, ms in (("ours", 40.04), ("rvm_mobilenetv3", 120.0))
-            ],
-        }
-    )
-    lines = text.splitlines()
+    ],
+    "clock": "So.",
+    "speed": [
+        {"width": width, "height": 720, "model": model, "ms": ms}
+        for width in (720, 1280)
+        for model, ms in (("ours", 40.04), ("rvm_mobilenetv3", 120.0))
+    ],
+}
+
+
+@pytest.mark.parametrize("of_quality", [peers_table, rvm_table])
+def test_peers_stand_beside_ours(of_quality):
+    """Numbers of all pictures for each model, and the ratio below ours."""
+    lines = of_quality(PEERS).splitlines()
     assert lines[0] == "| model | whole body: MAE / IoU / p10 |"
     assert lines[2:6] == [
         "| pictures | 7 |",
@@ -46,7 +48,18 @@ def test_peers_stand_beside_ours_and_by_source():
         "| ours / RVM | 0.80 / 1.00 / – |",
         "| RobustVideoMatting, MobileNetV3 | 4.3 / 0.930 / 0.900 |",
     ]
+
+
+def test_the_peer_to_beat_stands_beside_ours_by_source():
+    """A line per source, and no times."""
+    text = rvm_table(PEERS)
     assert "| ccp | 7 | 4.3 / 0.960 / 0.900 | 4.3 / 0.940 / 0.900 | 0.70 / 1.00 / – |" in text
+    assert text.endswith("How. Model abababababab. a processor, 2 CPUs, commit 0123456, 2026-11-22.")
+
+
+def test_peers_say_how_long_they_take():
+    """A line per model, a column per size."""
+    text = peers_table(PEERS)
     assert "| a picture, end to end | 720×720 | 1280×720 |" in text
     assert "| **ours** | 40.0 ms | 40.0 ms |" in text
     assert "How. Time: So. Model abababababab. a processor, 2 CPUs, commit 0123456, 2026-11-22." in text

@@ -30,11 +30,12 @@ def squares(image: Tensor) -> Tensor:
 
 def test_alpha_that_is_linear_in_colour_comes_back_at_every_pixel(rng: torch.Generator) -> None:
     """From its means over squares alone: what the mean takes away, colour says."""
-    image = torch.rand(2, 3, 32, 48, generator=rng) * 255
+    colours = torch.rand(2, 3, 8, 12, generator=rng).repeat_interleave(SQUARE, 2).repeat_interleave(SQUARE, 3)
+    image = (0.5 * colours + 0.5 * torch.rand(2, 3, 32, 48, generator=rng)) * 255
     alpha = 0.2 + (torch.tensor([0.3, -0.4, 0.5]).view(1, 3, 1, 1) * image / 255).sum(dim=1, keepdim=True)
     found = filtered(image, squares(alpha), torch.ones(2, 1, 8, 12))
-    torch.testing.assert_close(found, alpha, atol=0.02, rtol=0)  # epsilon draws slopes towards zero
-    assert (squares(alpha).repeat_interleave(SQUARE, 2).repeat_interleave(SQUARE, 3) - alpha).abs().max() > 0.3
+    torch.testing.assert_close(found, alpha, atol=0.06, rtol=0)  # epsilon draws slopes towards zero
+    assert (squares(alpha).repeat_interleave(SQUARE, 2).repeat_interleave(SQUARE, 3) - alpha).abs().max() > 0.2
 
 
 def test_slopes_and_offset_are_those_of_weighted_ridge_regression(rng: torch.Generator) -> None:
@@ -44,7 +45,7 @@ def test_slopes_and_offset_are_those_of_weighted_ridge_regression(rng: torch.Gen
     slopes, offset = GuidedFilter()._fit(colour, alpha, weight)
     for row in range(7):
         for column in range(9):
-            window = np.s_[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3]
+            window = np.s_[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
             expected = ridge(colour[0].numpy()[:, *window], alpha[0, 0].numpy()[window], weight[0, 0].numpy()[window])
             found = torch.cat([slopes, offset], dim=1)[0, :, row, column].numpy()
             np.testing.assert_allclose(found, expected, atol=2e-4)
@@ -76,7 +77,7 @@ def test_a_place_without_weight_has_no_say(rng: torch.Generator) -> None:
     doubted[..., 5, 5] = 1e-6
     expected = filtered(image, alpha, weight)
     assert (filtered(image, wrong, weight) - expected).abs().max() > 1
-    torch.testing.assert_close(filtered(image, wrong, doubted), expected, atol=0.02, rtol=0)
+    torch.testing.assert_close(filtered(image, wrong, doubted), expected, atol=0.06, rtol=0)
 
 
 def test_on_one_colour_alpha_is_smoothed() -> None:
@@ -86,7 +87,7 @@ def test_on_one_colour_alpha_is_smoothed() -> None:
     found = filtered(torch.full((1, 3, 48, 48), 128.0), alpha, torch.ones_like(alpha))
     assert found.min() >= -1e-4
     assert found.max() <= 1 + 1e-4
-    assert found[0, 0, 24, 26].item() == pytest.approx(0.6, abs=0.1)
+    assert found[0, 0, 24, 26].item() == pytest.approx(2 / 3, abs=0.1)
 
 
 def test_an_edge_within_squares_is_drawn_at_its_pixel() -> None:

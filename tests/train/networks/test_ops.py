@@ -11,6 +11,7 @@ from shm_train.networks.ops import (
     averaging_matrix,
     normalise,
     pad_to_multiple,
+    to_unit_range,
 )
 
 
@@ -61,6 +62,16 @@ def test_normalisation_maps_the_mean_colour_to_zero():
     deviation = torch.tensor([58.395, 57.12, 57.375]).view(1, 3, 1, 1)
     torch.testing.assert_close(normalise(mean, torch.float32), torch.zeros(1, 3, 1, 1))
     torch.testing.assert_close(normalise(mean + deviation, torch.float32), torch.ones(1, 3, 1, 1))
+
+
+def test_the_unit_range_takes_back_what_has_left_it_and_pushes_nothing_out():
+    """Descent goes against the gradient: at 1.3 a positive one comes back and a negative one would go on."""
+    x = torch.tensor([-0.2, -0.2, 0.5, 1.3, 1.3], requires_grad=True)
+    clamped = to_unit_range(x)
+    assert clamped.tolist() == [0, 0, 0.5, 1, 1]
+    clamped.backward(torch.tensor([1.0, -1.0, 2.0, 3.0, -3.0]))
+    assert x.grad is not None
+    assert x.grad.tolist() == [0, -1, 2, 3, 0]
 
 
 def test_a_depthwise_convolution_stays_float32_under_autocast():

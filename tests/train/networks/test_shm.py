@@ -86,6 +86,18 @@ def test_live_draws_from_a_coarse_alpha(live, paper):
     assert paper.mnet(image_of(64, 64), torch.full((1, 3, 64, 64), 1 / 3)).coarse is None
 
 
+def test_alphas_of_live_are_what_applications_get_in_training_too(live):
+    """Within 0..1: what overshoots where the truth is 1 is no error, and mattes become solid."""
+    network = SemanticHumanMatting(LiveConfig()).train()
+    nn.init.constant_(network.mnet.prediction.bias, 2.0)
+    image = image_of(64, 64).repeat(2, 1, 1, 1)
+    logits, features = network.tnet(image)
+    raw_alpha = network.mnet(image, torch.softmax(logits, dim=1), features)
+    for alpha in raw_alpha:
+        assert alpha.min() >= 0
+        assert alpha.max() == 1
+
+
 def test_fusion_is_equation_four():
     """alpha = F_s + U_s * alpha_r, pixel by pixel."""
     trimap = torch.tensor([[[[0.5, 1.0]], [[0.25, 0.0]], [[0.25, 0.0]]]])
