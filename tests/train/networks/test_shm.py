@@ -174,7 +174,7 @@ def test_frame_graph_takes_and_gives_bytes(variant, request):
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", ["paper", "live"])
 def test_images_of_a_batch_do_not_see_each_other(variant, request):
-    """Outside training a batch gives what its images give alone, but for rounding, which the filter amplifies on noise."""
+    """Outside training a batch gives what its images give alone, but for rounding, amplified on noise."""
     network = request.getfixturevalue(variant)
     images = torch.cat([image_of(64, 80), 255 - image_of(64, 80)])
     with torch.no_grad():
