@@ -22,8 +22,10 @@ from tests.deploy.media import zoo
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:.*:UserWarning"),
-]  # Pillow's, as the application does
+    pytest.mark.filterwarnings("ignore:.*:UserWarning"),  # Pillow's, as the application does
+    # The service's own threads may do so while a strategy draws.
+    pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"),
+]
 
 LIMITS = Limits(max_bytes=200_000, max_pixels=100_000)
 SMALL = zoo.portrait(24, 20)
