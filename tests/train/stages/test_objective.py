@@ -108,6 +108,24 @@ def test_hard_masks_are_learned_by_the_trimap_loss_alone(pack):
     assert mnet_losses(network, batch, 48, "tnet", MNetLossConfig())["total"].item() == 0
 
 
+def test_mnet_answers_for_what_tnet_calls_unknown(pack):
+    """Where nobody is, nothing is truly unknown; a T-Net that calls all of it so asks M-Net, who is then wrong."""
+    torch.manual_seed(0)
+    network = SemanticHumanMatting(TINY_NETWORK).eval()
+    torch.nn.init.zeros_(network.tnet.logits.weight)
+    torch.nn.init.constant_(network.mnet.prediction.bias, 2.0)
+    nobody = replace(TINY_DATA, mix=MixConfig(cutout=1e-9, photo=0, recomposed=0, mask=0, nobody=1))
+    batch = next(iter(first_examples(ComposedDataset(pack, nobody, held_out=False), 2)))
+
+    def raw_loss(known: float) -> float:
+        network.tnet.logits.bias.data = torch.tensor([0.0, known, 100.0 - known])  # order F, B, U
+        with torch.no_grad():
+            return mnet_losses(network, batch, 48, "tnet", MNetLossConfig())["raw"].item()
+
+    assert raw_loss(known=100.0) < 1e-6
+    assert raw_loss(known=0.0) > 0.3
+
+
 def test_patches_of_several_sizes_train_together(pack):
     """The paper's M-Net sees 320, 480 and 640 at one size: a gradient reaches both networks."""
     torch.manual_seed(0)
