@@ -7,8 +7,8 @@
 #
 # Three runs end to end, each from the last one's weights: at T-Net's small input most of the way, then at the size that
 # ships, with batch norms that keep their statistics, at last, after M-Net has learned alone for a while, without the
-# encoder's first stages, which have learned enough; M-Net alone ends it. MINUTES is how long all take together, on two CPU cores with instructions for bfloat16. On a GPU, see
-# recipes/live_gpu.sh.
+# encoder's first stages, which have learned enough. M-Net alone ends it, under the T-Net that ships. MINUTES is how long
+# all take together, on two CPU cores with instructions for bfloat16. On a GPU, see recipes/live_gpu.sh.
 set -eu
 data=$1 labels=$2 encoder=$3 work=$4
 minutes=${MINUTES:-270}
@@ -29,7 +29,8 @@ train e2e settled 15 --start "$work/coarse-384.pt" --rate 6e-4 --encoder-rate 1.
 train mnet details 5 --start "$work/settled/last.pt" --rate 1e-3 --set final_rate=0.05 \
 	--set network.tnet_edge=384 --set freeze_norms=True --set warmup_steps=20
 train e2e fine 22 --start "$work/details/last.pt" --rate 4e-4 --encoder-rate 4e-5 --set decoder_share=0.5 \
-	--set final_rate=0.03 --set network.tnet_edge=384 --set loss.trimap=0.3 --set loss.trimap_end=0.3 --set freeze_norms=True --set warmup_steps=20 \
+	--set final_rate=0.03 --set network.tnet_edge=384 --set loss.trimap=0.3 --set loss.trimap_end=0.3 \
+	--set freeze_norms=True --set warmup_steps=20 \
 	--set "data.canvases=((512,512),(512,320),(320,512),(512,384),(384,512),(640,480),(480,640))" \
 	--set "frozen=('tnet.encoder.stem','tnet.encoder.stages.0','tnet.encoder.stages.1')"
 python "$here/finish.py" "$work/fine/last.pt" "$work/details/last.pt" --mnet "$work/fine/last.pt" --out "$work/mean.pt"
