@@ -22,7 +22,7 @@ train() { # STAGE OUT SHARE-OF-MINUTES OPTIONS...
 }
 
 [ -d "$work/pack" ] || shm-data pack "$data" "$work/pack" --labels "$labels" --exclude "$here/exclude.txt"
-train e2e coarse 55 --init "$encoder" --set loss.trimap=0.15
+train e2e coarse 50 --init "$encoder" --set loss.trimap=0.15
 python "$here/finish.py" "$work/coarse/last.pt" --tnet-edge 384 --out "$work/coarse-384.pt"
 train e2e settled 15 --start "$work/coarse-384.pt" --rate 6e-4 --encoder-rate 1.2e-4 --set final_rate=0.3 \
 	--set network.tnet_edge=384 --set loss.trimap=0.08 --set freeze_norms=True --set warmup_steps=30
@@ -34,7 +34,7 @@ train e2e fine 22 --start "$work/details/last.pt" --rate 4e-4 --encoder-rate 4e-
 	--set "data.canvases=((512,512),(512,320),(320,512),(512,384),(384,512),(640,480),(480,640))" \
 	--set "frozen=('tnet.encoder.stem','tnet.encoder.stages.0','tnet.encoder.stages.1')"
 python "$here/finish.py" "$work/fine/last.pt" "$work/details/last.pt" --mnet "$work/fine/last.pt" --out "$work/mean.pt"
-train mnet polished 3 --start "$work/mean.pt" --rate 5e-4 --set final_rate=0.05 --set loss.gradient=1.0 \
+train mnet polished 8 --start "$work/mean.pt" --rate 8e-4 --set final_rate=0.02 --set loss.gradient=1.0 \
 	--set network.tnet_edge=384 --set freeze_norms=True --set warmup_steps=20
 python "$here/finish.py" "$work/polished/last.pt" --out "$work/live.pt"
 shm-export --ckpt "$work/live.pt" --out "$work/export" --name shm-live --compact --int8 --flavour none

@@ -10,46 +10,51 @@ from torch import Tensor, nn
 
 from shm_train.networks.ops import channels, resize
 
+PLACES = 2  # of a square's side
+
 
 class GuidedFilter(nn.Module):
     """In each window, the linear function of colour that fits a coarse alpha best, read at every pixel's own colour.
 
-    Of the pixels i around each place it minimises  sum_i w_i (a . I_i + b - p_i)^2 + epsilon |a|^2 sum_i w_i, with
-    colours I in 0..1, coarse alpha p and weights w: where a person's and the ground's colours differ, alpha gets their
-    finest edges, hair too, although p has none. Always float32: differences of products leave half precision nothing.
+    Places lie in squares of 2x2, a window holds 3x3 squares, and each square has one. Of the places i of a window it
+    minimises  sum_i w_i (a . I_i + b - p_i)^2 + epsilon |a|^2 sum_i w_i, with colours I in 0..1, coarse alpha p and
+    weights w: where a person's and the ground's colours differ, alpha gets their finest edges, hair too, although p
+    has none. Always float32: differences of products leave half precision nothing.
 
     Source: He et al. 2010, Guided Image Filtering, with a colour guide, and weighted.
     """
 
-    RADIUS = 1  # of the windows [places of the coarse alpha]
     EPSILON = 1e-5  # [squared colour difference]
 
     def forward(self, image: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
-        """Image (N, 3, sH, sW) RGB 0..255, alpha and positive weight (N, 1, H, W) -> coefficients (N, 4, H, W) float32.
+        """The coefficients of `draw`: alpha's slopes along R, G and B [1 per level], then its offset.
 
-        They are `draw`'s: alpha's slopes along R, G and B [1 per level], then its offset.
+        Args:
+            image: (N, 3, 2H, 2W) RGB 0..255, a pixel for each place.
+            alpha: (N, 4, H, W), of the places of each square, as `F.pixel_unshuffle` orders them.
+            weight: the same shape, positive.
+
+        Returns:
+            (N, 4, H, W) float32.
         """
-        image = image.float()
-        square = image.shape[-1] // alpha.shape[-1]
-        slopes, offset = self._fit(F.avg_pool2d(image, square) / 255, alpha.float(), weight.float())
+        num_places = PLACES**2
+        planes = F.pixel_unshuffle(image.float() / 255, PLACES)
+        colour = [planes[:, None, first : first + num_places] for first in range(0, 3 * num_places, num_places)]
+        slopes, offset = self._fit(colour, alpha.float(), weight.float())
         return torch.cat([slopes / 255, offset], dim=1)
 
-    def _fit(self, colour: Tensor, alpha: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Colour (N, 3, H, W), alpha, weight (N, 1, H, W) -> slopes (N, 3, H, W), offset (N, 1, H, W)."""
-        planes = torch.cat([alpha, colour, _products(alpha, colour)], dim=1)
-        sums = self._sums(torch.cat([weight, weight * planes], dim=1))
+    def _fit(self, colour: list[Tensor], alpha: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Colours 3 x (N, 1, 4, H, W), alpha, weight (N, 4, H, W) -> slopes (N, 3, H, W), offset (N, 1, H, W)."""
+        planes = torch.cat([alpha[:, None], *colour, *_products(alpha[:, None], *colour)], dim=1)  # (N, 13, 4, H, W)
+        weight = weight[:, None]
+        sums = _windows(torch.cat([weight, weight * planes], dim=1).sum(dim=2))
         means = sums[:, 1:] / sums[:, :1]
-        mean_alpha, mean_colour = means[:, :1], means[:, 1:4]
-        rr, rg, rb, gg, gb, bb, ar, ag, ab = channels(means[:, 4:] - _products(mean_alpha, mean_colour), 9)
+        mean_alpha, *mean_colour = channels(means[:, :4], 4)
+        covariances = means[:, 4:] - torch.cat(_products(mean_alpha, *mean_colour), dim=1)
+        rr, rg, rb, gg, gb, bb, ar, ag, ab = channels(covariances, 9)
         covariance = Symmetric(rr + self.EPSILON, rg, rb, gg + self.EPSILON, gb, bb + self.EPSILON)
         slopes = torch.cat(solve(covariance, (ar, ag, ab), least=self.EPSILON), dim=1)
-        return slopes, mean_alpha - (slopes * mean_colour).sum(dim=1, keepdim=True)
-
-    def _sums(self, x: Tensor) -> Tensor:
-        """Means over windows, in which what lies beyond the border counts as zero: its weight, too."""
-        side = 2 * self.RADIUS + 1
-        rows = F.avg_pool2d(x, (side, 1), 1, (self.RADIUS, 0))
-        return F.avg_pool2d(rows, (1, side), 1, (0, self.RADIUS))
+        return slopes, mean_alpha - (slopes * means[:, 1:4]).sum(dim=1, keepdim=True)
 
 
 def draw(image: Tensor, coefficients: Tensor) -> Tensor:
@@ -69,10 +74,21 @@ def draw(image: Tensor, coefficients: Tensor) -> Tensor:
     return red + green + blue + at_pixels[:, 3:]
 
 
-def _products(alpha: Tensor, colour: Tensor) -> Tensor:
-    """(N, 1, H, W), (N, 3, H, W) -> (N, 9, H, W): each pair of colour's planes once, then alpha with each."""
-    red, green, blue = channels(colour, 3)
-    return torch.cat([red * colour, green * colour[:, 1:], blue * blue, alpha * colour], dim=1)
+def _windows(x: Tensor) -> Tensor:
+    """Sums over 3x3 squares, in which what lies beyond the border counts as zero: its weight, too.
+
+    Added by hand: pooling takes ONNX Runtime several times as long, and convolutions would round to TF32 on a GPU.
+    """
+    x = F.pad(x, (0, 0, 1, 1))
+    x = x[..., :-2, :] + x[..., 1:-1, :] + x[..., 2:, :]
+    x = F.pad(x, (1, 1, 0, 0))
+    return x[..., :-2] + x[..., 1:-1] + x[..., 2:]
+
+
+def _products(alpha: Tensor, red: Tensor, green: Tensor, blue: Tensor) -> list[Tensor]:
+    """Each pair of colour's planes once, then alpha with each."""
+    pairs = (red, red), (red, green), (red, blue), (green, green), (green, blue), (blue, blue)
+    return [one * other for one, other in (*pairs, (alpha, red), (alpha, green), (alpha, blue))]
 
 
 class Symmetric(NamedTuple):

@@ -10,13 +10,12 @@ from torch import Tensor, nn
 
 from shm_deploy import geometry
 from shm_train.networks.config import LiveConfig
-from shm_train.networks.guided import GuidedFilter, draw
+from shm_train.networks.guided import PLACES, GuidedFilter, draw
 from shm_train.networks.ops import (
     ConvNormAct,
     DepthwiseConv2d,
     PyramidPooling,
     SeparableNormAct,
-    channels,
     normalise,
     resize,
     statistics,
@@ -201,13 +200,34 @@ class PixelStem(nn.Conv2d):
         return F.conv2d(image, scaled.to(self.weight.dtype), shifted.to(self.weight.dtype), self.stride)
 
 
+class Refinement(nn.Module):
+    """Adds to a map what its 3x3 neighbourhoods say; nothing, before it has learned.
+
+    Source: the block of Liu et al. 2022, A ConvNet for the 2020s, small.
+    """
+
+    EXPANSION = 2
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gather = DepthwiseConv2d(width, 3, padding=1)
+        self.expand = ConvNormAct(width, width * self.EXPANSION, kernel=1)
+        self.project = nn.Conv2d(width * self.EXPANSION, width, 1, bias=False)
+        nn.init.zeros_(self.project.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, width, H, W) -> the same shape."""
+        return x + self.project(self.expand(self.gather(x)))
+
+
 class LiveMNet(nn.Module):
     """Image, trimap and T-Net's features to raw alpha: a U-Net whose largest map has a quarter of its input's sides.
 
-    Like T-Net it looks at a frame within a fixed budget of pixels. Each place of its map predicts alpha's mean there
-    and how sure that is; a guided filter draws the frame's own pixels. Strided convolutions take squares: a third of
-    the cost of overlapping ones. Those of larger maps are separable: two thirds of the whole network's time. Widths
-    are multiples of 16 and skips are added, not concatenated: ONNX Runtime then keeps one blocked layout.
+    Like T-Net it looks at a frame within a fixed budget of pixels. Each place of its map predicts alpha's means in the
+    four quarters of its square, and how sure they are; a guided filter draws the frame's own pixels: from true means
+    of whole squares it errs twice as much. Strided convolutions take squares: a third of the cost of overlapping ones.
+    Those of larger maps are separable: two thirds of the whole network's time. Widths are multiples of 16 and skips
+    are added, not concatenated: ONNX Runtime then keeps one blocked layout.
     """
 
     STRIDE = 16
@@ -224,6 +244,7 @@ class LiveMNet(nn.Module):
         self.feature_stem4 = nn.Conv2d(width // 2, quarter, 1, bias=False)
         self.feature_stem8 = nn.Conv2d(width, eighth, 1, bias=False)
         self.feature_stem16 = nn.Conv2d(width * 2, sixteenth, 1, bias=False)
+        self.refine_in = Refinement(quarter)
         self.encode8 = nn.Sequential(ConvNormAct(quarter, eighth, kernel=2, stride=2), SeparableNormAct(eighth, eighth))
         self.encode16 = nn.Sequential(
             ConvNormAct(eighth, sixteenth, kernel=2, stride=2),
@@ -234,7 +255,9 @@ class LiveMNet(nn.Module):
         self.ascend4 = ConvNormAct(eighth, quarter, kernel=1)
         self.decode8 = SeparableNormAct(eighth, eighth)
         self.decode4 = SeparableNormAct(quarter, quarter)
-        self.prediction = nn.Conv2d(quarter, 2, 1)  # mean alpha, and the logit of its weight
+        self.refine_out = Refinement(quarter)
+        # Of each of a square's places: mean alpha, then the logit of its weight.
+        self.prediction = nn.Conv2d(quarter, 2 * PLACES**2, 1)
         self.guided = GuidedFilter()
 
     def forward(self, image: Tensor, trimap: Tensor, features: Sequence[Tensor]) -> RawAlpha:
@@ -252,7 +275,7 @@ class LiveMNet(nn.Module):
         return coefficients
 
     def _look(self, image: Tensor, trimap: Tensor, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Coefficients (N, 4, h', w') and the coarse alpha (N, 1, h', w') that they were fitted to, float32."""
+        """Coefficients (N, 4, h', w') and the coarse alpha (N, 1, 2h', 2w') that they were fitted to, float32."""
         height, width = self.input_size(*image.shape[-2:])
         dtype = self.prediction.weight.dtype
         trimap = resize(trimap, (height // self.SQUARE, width // self.SQUARE)).to(dtype)
@@ -264,12 +287,16 @@ class LiveMNet(nn.Module):
             )
         )
         x4 = F.relu(self.image_stem(image.to(dtype)) + self.trimap_stem(trimap) + of4)  # (N, quarter, h', w')
+        x4 = self.refine_in(x4)
         x8 = F.relu(self.encode8(x4) + of8)
         x = F.relu(self.encode16(x8) + of16)
         x = self.decode8(_double(self.ascend8(x)) + x8)
-        x = self.decode4(_double(self.ascend4(x)) + x4)
-        coarse, logit = channels(self.prediction(x).float(), 2)
-        return self.guided(image, coarse, torch.sigmoid(logit) + self.LEAST_WEIGHT), coarse
+        x = self.refine_out(self.decode4(_double(self.ascend4(x)) + x4))
+        predicted = self.prediction(x).float()
+        alpha, logit = predicted[:, : PLACES**2], predicted[:, PLACES**2 :]
+        means = resize(image, (height // 2, width // 2))  # of 2x2 pixels each, exactly
+        coefficients = self.guided(means, alpha, torch.sigmoid(logit) + self.LEAST_WEIGHT)
+        return coefficients, F.pixel_shuffle(alpha, PLACES)
 
     def input_size(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) at which M-Net looks at a frame: longest side at most `edge`, multiples of 16."""

@@ -7,6 +7,7 @@ from torch import nn
 
 from shm_deploy.errors import SpecError
 from shm_train.networks import FrameGraph, Fusion, LiveConfig, PaperConfig, SemanticHumanMatting
+from shm_train.networks.live import Refinement
 from shm_train.networks.ops import MaxPoolWinners
 
 
@@ -79,10 +80,10 @@ def test_features_are_float_whatever_tnet_computes_in(live):
 
 @torch.no_grad()
 def test_live_draws_from_a_coarse_alpha(live, paper):
-    """A quarter of the sides of what M-Net looks at: 640 x 480 of a frame of 1280 x 960."""
+    """Half of the sides of what M-Net looks at: 640 x 480 of a frame of 1280 x 960."""
     image = image_of(960, 1280)
     logits, features = live.tnet(image)
-    assert live.mnet(image, torch.softmax(logits, dim=1), features).coarse.shape == (1, 1, 120, 160)
+    assert live.mnet(image, torch.softmax(logits, dim=1), features).coarse.shape == (1, 1, 240, 320)
     assert paper.mnet(image_of(64, 64), torch.full((1, 3, 64, 64), 1 / 3)).coarse is None
 
 
@@ -192,3 +193,12 @@ def test_impossible_configs_are_refused(wrong):
     """What can't be built is an error at once, naming the value."""
     with pytest.raises(SpecError, match=next(iter(wrong))):
         LiveConfig(**wrong)
+
+
+@torch.no_grad()
+def test_a_refinement_adds_nothing_before_it_has_learned():
+    x = torch.rand(1, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    refinement = Refinement(16).eval()
+    assert torch.equal(refinement(x), x)
+    refinement.project.weight.fill_(1.0)
+    assert (refinement(x) - x).abs().max() > 0
