@@ -110,7 +110,8 @@ def test_a_runtime_accepts_what_was_exported(exported: Exported) -> None:
 def overflowing(small_checkpoint: Path, tmp_path: Path) -> Path:
     """The small network with a bias that half precision can't hold."""
     checkpoint = load_checkpoint(small_checkpoint)
-    weights = dict(checkpoint.weights) | {"mnet.prediction.bias": torch.full((2,), 1e5)}
+    bias = torch.full_like(checkpoint.weights["mnet.prediction.bias"], 1e5)
+    weights = dict(checkpoint.weights) | {"mnet.prediction.bias": bias}
     path = tmp_path / "overflowing.pt"
     save_checkpoint(path, Checkpoint(config=checkpoint.config, weights=weights))
     return path
