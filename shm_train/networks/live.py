@@ -224,10 +224,10 @@ class LiveMNet(nn.Module):
     """Image, trimap and T-Net's features to raw alpha: a U-Net whose largest map has a quarter of its input's sides.
 
     Like T-Net it looks at a frame within a fixed budget of pixels. Each place of its map predicts alpha's means in the
-    four quarters of its square, and how sure they are; a guided filter draws the frame's own pixels: from true means
-    of whole squares it errs twice as much. Strided convolutions take squares: a third of the cost of overlapping ones.
-    Those of larger maps are separable: two thirds of the whole network's time. Widths are multiples of 16 and skips
-    are added, not concatenated: ONNX Runtime then keeps one blocked layout.
+    four quarters of its square, and how sure they are; a guided filter draws the frame's own pixels. Strided
+    convolutions take squares: a third of the cost of overlapping ones. Those of larger maps are separable: two thirds
+    of the whole network's time. Widths are multiples of 16 and skips are added, not concatenated: ONNX Runtime then
+    keeps one blocked layout.
     """
 
     STRIDE = 16
@@ -294,7 +294,8 @@ class LiveMNet(nn.Module):
         x = self.refine_out(self.decode4(_double(self.ascend4(x)) + x4))
         predicted = self.prediction(x).float()
         alpha, logit = predicted[:, : PLACES**2], predicted[:, PLACES**2 :]
-        means = resize(image, (height // 2, width // 2))  # of 2x2 pixels each, exactly
+        place = self.SQUARE // PLACES  # its side is 2 px: bilinear values are the means of its pixels, exactly
+        means = resize(image, (height // place, width // place))
         coefficients = self.guided(means, alpha, torch.sigmoid(logit) + self.LEAST_WEIGHT)
         return coefficients, F.pixel_shuffle(alpha, PLACES)
 
