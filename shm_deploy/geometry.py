@@ -44,11 +44,17 @@ def working_size(size: tuple[int, int], max_edge: int | None = spec.MAX_EDGE) ->
 
 
 def shrink(image: NDArray[Pixel], size: tuple[int, int]) -> NDArray[Pixel]:
-    """Scale an image (H, W, 3) down to `size` (height, width) by pixel areas; the same array if it has that size."""
+    """Scale an image (H, W, 3) down to `size` (height, width); the same array if it has that size.
+
+    By pixel areas, but to more than two thirds of its sides bilinearly: every pixel still counts then, and 1080p to
+    1500 px takes a seventh of the time.
+    """
     if image.shape[:2] == size:
         return image
     import cv2
 
+    if 2 * image.shape[0] < 3 * size[0] and 2 * image.shape[1] < 3 * size[1]:
+        return _bilinear(image, size)
     scaled = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
     # A mean of floats may leave their range by a rounding; an alpha over 1 is no alpha.
     return np.asarray(np.clip(scaled, image.min(), image.max()) if image.dtype == np.float32 else scaled, image.dtype)
@@ -56,8 +62,10 @@ def shrink(image: NDArray[Pixel], size: tuple[int, int]) -> NDArray[Pixel]:
 
 def enlarge(plane: NDArray[Pixel], size: tuple[int, int]) -> NDArray[Pixel]:
     """Scale (H, W) or (H, W, C) to `size` bilinearly, half-pixel centres; the same array if it has that size."""
-    if plane.shape[:2] == size:
-        return plane
+    return plane if plane.shape[:2] == size else _bilinear(plane, size)
+
+
+def _bilinear(plane: NDArray[Pixel], size: tuple[int, int]) -> NDArray[Pixel]:
     import cv2
 
     return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR), plane.dtype)

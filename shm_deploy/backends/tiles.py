@@ -6,8 +6,9 @@ it is. Elsewhere, tile by tile, raw alpha is drawn from M-Net's coefficients, an
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -15,12 +16,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from shm_deploy import geometry, spec
 from shm_deploy.backends.protocol import Describes, Facts, Features, LiveParts, Mattes, Segmented
 
 ROWS, COLUMNS = 96, 64  # of a tile [px]; OpenBLAS computes products of larger ones on threads of its own
+MOST_AT_ONCE = 32  # tiles that a thread draws: between calls on fewer it waits for the interpreter too often
 NEGLIGIBLE = 0.1  # U_s below this: M-Net is not asked
 
 
@@ -30,15 +33,6 @@ class Edges:
 
     tnet: int
     mnet: int
-
-
-class Tile(NamedTuple):
-    """A part of a frame [px]."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
 
 
 class TiledBackend:
@@ -96,10 +90,12 @@ class TiledBackend:
         whole_trimap = self._pool.submit(geometry.enlarge, _in_bytes(np.moveaxis(trimap, 0, -1)), size)
         alpha = geometry.enlarge(_in_bytes(_known_alpha(trimap)), size)
         tiles = find_tiles(trimap[spec.UNKNOWN], size)
-        if tiles:
+        if len(tiles):
             coefficients = self._parts.coefficients(seen_by_mnet, segmented.trimap, segmented.features)[0]
-            shares = [tiles[first :: self._threads] for first in range(self._threads)]
-            list(self._pool.map(partial(_draw, frame, alpha, coefficients, trimap), shares))
+            fusing = trimap[[spec.FOREGROUND, spec.UNKNOWN]]
+            num_shares = self._threads * math.ceil(len(tiles) / (self._threads * MOST_AT_ONCE))
+            shares = np.array_split(tiles, num_shares)
+            list(self._pool.map(partial(_draw, frame, alpha, coefficients, fusing), shares))
         return Mattes(alpha, whole_trimap.result())
 
     def _seen(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -137,66 +133,89 @@ class _Scratch(threading.local):
         return self._arrays[name]
 
 
-def find_tiles(unknown: NDArray[np.float32], size: tuple[int, int]) -> list[Tile]:
+def find_tiles(unknown: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.intp]:
     """The tiles of a frame in which U_s may reach `NEGLIGIBLE` once it is enlarged.
 
     Args:
         unknown: (h, w), U_s in 0..1, at T-Net's size.
         size: (height, width) of the frame [px].
+
+    Returns:
+        (n, 2), the row and the column of each in the frame's grid of tiles.
     """
-    rows, columns = (
-        [(start, min(start + side, length)) for start in range(0, length, side)]
-        for length, side in zip(size, (ROWS, COLUMNS), strict=True)
-    )
-    sources = [
-        [_interpolation(*ends, size[axis], unknown.shape[axis]).sources for ends in sides]
-        for axis, sides in enumerate((rows, columns))
-    ]
-    by_rows = np.stack([unknown[there].max(axis=0) for there in sources[0]])
-    largest = np.stack([by_rows[:, there].max(axis=1) for there in sources[1]], axis=1)
-    return [Tile(*rows[row], *columns[column]) for row, column in np.argwhere(largest >= NEGLIGIBLE).tolist()]
+    down, across = sides(size, unknown.shape)
+    sources = sliding_window_view(unknown, (down.num_sources, across.num_sources))
+    return np.argwhere(sources[np.ix_(down.sources, across.sources)].max(axis=(2, 3)) >= NEGLIGIBLE)
 
 
-def enlarged_part(planes: NDArray[np.float32], size: tuple[int, int], tile: Tile) -> NDArray[np.float32]:
-    """A tile of `planes` (K, h, w) enlarged to `size` (height, width): (K, rows, columns), as `geometry.enlarge`."""
-    down = _interpolation(tile.top, tile.bottom, size[0], planes.shape[1])
-    across = _interpolation(tile.left, tile.right, size[1], planes.shape[2])
-    return np.asarray(down.weights @ planes[:, down.sources, across.sources] @ across.weights.T, np.float32)
+def enlarged_tiles(planes: NDArray[np.float32], size: tuple[int, int], tiles: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Tiles (n, 2) of `planes` (K, h, w) enlarged to `size`, as `geometry.enlarge`: (n, K, rows, columns)."""
+    down, across = sides(size, planes.shape[1:])
+    rows, columns = tiles.T
+    windows = sliding_window_view(planes, (down.num_sources, across.num_sources), axis=(1, 2))
+    there = np.moveaxis(windows[:, down.sources[rows], across.sources[columns]], 0, 1)  # (n, K, sources, sources)
+    by_rows = down.weights[rows, None] @ there
+    return np.asarray(by_rows @ across.weights[columns, None].swapaxes(-1, -2), np.float32)
 
 
-class Interpolation(NamedTuple):
-    """How the places of a side are made of their sources, bilinearly, with half-pixel centres."""
+class Side(NamedTuple):
+    """One side of a frame's grid of tiles, and how their places are made of sources, bilinearly.
 
-    weights: NDArray[np.float32]  # (places, sources)
-    sources: slice
+    All tiles have one length, so the last one begins within the one before it; a frame smaller than a tile is one.
+    """
+
+    starts: NDArray[np.intp]  # (tiles,) [px]
+    sources: NDArray[np.intp]  # (tiles,), the first one of each
+    weights: NDArray[np.float32]  # (tiles, length, sources of a tile)
+
+    @property
+    def length(self) -> int:
+        """Of a tile [px]."""
+        return self.weights.shape[1]
+
+    @property
+    def num_sources(self) -> int:
+        """Of a tile."""
+        return self.weights.shape[2]
 
 
-@lru_cache(maxsize=1024)  # the sides of a dozen frame sizes: made anew, they take longer than what they are for
-def _interpolation(start: int, stop: int, length: int, num_sources: int) -> Interpolation:
-    """Of the places from `start` to `stop`, of `length` in all, which `num_sources` are enlarged to."""
-    centres = np.clip((np.arange(start, stop) + 0.5) * (num_sources / length) - 0.5, 0, num_sources - 1)
-    sources = np.arange(int(centres[0]), min(int(centres[-1]) + 2, num_sources))
-    weights = np.maximum(1 - np.abs(centres[:, None] - sources), 0).astype(np.float32)
-    return Interpolation(weights, slice(int(sources[0]), int(sources[-1]) + 1))
+def sides(size: tuple[int, int], source_size: Sequence[int]) -> tuple[Side, Side]:
+    """The grid of a frame of `size` (height, width), made of planes of `source_size`: downwards, and across."""
+    return _side(size[0], ROWS, source_size[0]), _side(size[1], COLUMNS, source_size[1])
+
+
+@lru_cache(maxsize=64)  # made anew, they take longer than what they are for
+def _side(total: int, length: int, num_sources: int) -> Side:
+    """With half-pixel centres."""
+    length = min(length, total)
+    starts = np.minimum(np.arange(0, total, length), total - length)
+    places = starts[:, None] + np.arange(length)
+    centres = np.clip((places + 0.5) * (num_sources / total) - 0.5, 0, num_sources - 1)  # (tiles, length)
+    first = centres[:, 0].astype(np.intp)
+    most = min(int((centres[:, -1].astype(np.intp) - first).max()) + 2, num_sources)
+    first = np.minimum(first, num_sources - most)
+    distances = np.abs(centres[:, :, None] - (first[:, None, None] + np.arange(most)))
+    return Side(starts, first, np.maximum(1 - distances, 0).astype(np.float32))
 
 
 def _draw(
     frame: NDArray[np.uint8],
     alpha: NDArray[np.uint8],
     coefficients: NDArray[np.float32],
-    trimap: NDArray[np.float32],
-    tiles: Iterable[Tile],
+    fusing: NDArray[np.float32],
+    tiles: NDArray[np.intp],
 ) -> None:
-    """Eq. 4, with raw alpha read from M-Net's coefficients, written into alpha's tiles."""
+    """Eq. 4 of F_s, U_s, with raw alpha read from M-Net's coefficients, written into alpha's tiles (n, 2)."""
     size = (frame.shape[0], frame.shape[1])
-    fusing = trimap[[spec.FOREGROUND, spec.UNKNOWN]]
-    for tile in tiles:
-        rows, columns = slice(tile.top, tile.bottom), slice(tile.left, tile.right)
-        read = enlarged_part(coefficients, size, tile)
-        colours = np.moveaxis(frame[rows, columns], -1, 0)
-        raw = np.clip((read[:3] * colours).sum(axis=0) + read[3], 0, 1)
-        foreground, unknown = enlarged_part(fusing, size, tile)
-        alpha[rows, columns] = _in_bytes(foreground + unknown * raw)
+    down, across = sides(size, fusing.shape[1:])
+    corners = down.starts[tiles[:, 0]], across.starts[tiles[:, 1]]
+    of_tile = (down.length, across.length)
+    read = enlarged_tiles(coefficients, size, tiles)  # (n, 4, rows, columns)
+    read[:, :3] *= sliding_window_view(frame, of_tile, axis=(0, 1))[corners]
+    raw = np.clip(read.sum(axis=1), 0, 1)
+    foreground, unknown = np.moveaxis(enlarged_tiles(fusing, size, tiles), 1, 0)
+    drawn = _in_bytes((foreground + unknown * raw).reshape(-1, across.length)).reshape(raw.shape)
+    sliding_window_view(alpha, of_tile, writeable=True)[corners] = drawn
 
 
 def _known_alpha(trimap: NDArray[np.float32]) -> NDArray[np.float32]:

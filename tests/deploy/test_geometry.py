@@ -55,6 +55,14 @@ def test_shrinking_takes_means_of_areas() -> None:
     assert shrink(image, (1, 1)).tolist() == [[[15, 15, 15]]]
 
 
+def test_shrinking_to_more_than_two_thirds_passes_over_no_pixel() -> None:
+    """Each one, lit alone, is seen in what is left: at least half of it, between two places and in either direction."""
+    for row, column in np.ndindex(9, 13):
+        image = np.zeros((9, 13, 3), np.float32)
+        image[row, column] = 1
+        assert shrink(image, (7, 9)).max() > 0.25**2
+
+
 def test_shrinking_never_leaves_the_range_of_its_floats() -> None:
     """Means of ones are one: an alpha over 1 is no alpha."""
     assert shrink(np.full((20, 65, 3), 1.0, np.float32), (7, 22)).max() <= 1  # 1.0000001 by OpenCV

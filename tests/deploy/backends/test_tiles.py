@@ -7,7 +7,7 @@ import pytest
 from shm_deploy import geometry, spec
 from shm_deploy.artifacts import find_model
 from shm_deploy.backends import Segmented, open_backend
-from shm_deploy.backends.tiles import COLUMNS, NEGLIGIBLE, ROWS, Edges, Tile, TiledBackend, enlarged_part, find_tiles
+from shm_deploy.backends.tiles import NEGLIGIBLE, Edges, TiledBackend, enlarged_tiles, find_tiles, sides
 
 
 class PixelwiseParts:
@@ -77,23 +77,43 @@ def test_tiles_hold_every_pixel_that_is_unknown(size):
     unknown[0, 0] = unknown[31, 44] = unknown[59, 79] = 1
     held = np.zeros(size, bool)
     tiles = find_tiles(unknown, size)
-    for tile in tiles:
-        held[tile.top : tile.bottom, tile.left : tile.right] = True
+    for there in places_of(tiles, size):
+        held[there] = True
     enlarged = geometry.enlarge(unknown, size)
     assert held[enlarged >= NEGLIGIBLE].all()
     assert len(tiles) <= 3 * 4  # each of the three may lie at a corner of four
-    assert all(tile.bottom - tile.top <= ROWS and tile.right - tile.left <= COLUMNS for tile in tiles)
 
 
-@pytest.mark.parametrize("planes", [(60, 80), (23, 1), (7, 300)], ids=str)
-def test_an_enlarged_part_is_that_of_the_whole(planes):
+def places_of(tiles, size):
+    """The slices of a frame that tiles are."""
+    down, across = sides(size, (1, 1))
+    return [
+        np.s_[top : top + down.length, left : left + across.length]
+        for top, left in zip(down.starts[tiles[:, 0]], across.starts[tiles[:, 1]], strict=True)
+    ]
+
+
+@pytest.mark.parametrize("planes", [(60, 80), (23, 1), (7, 300), (300, 400)], ids=str)
+@pytest.mark.parametrize("size", [(211, 333), (192, 128), (37, 61)], ids=str)
+def test_enlarged_tiles_are_those_of_the_whole(planes, size):
     """Bilinear, half-pixel centres, edges kept, also where a side gets smaller in nothing but its number of pixels."""
     whole = np.random.default_rng(1).random((2, *planes)).astype(np.float32)
-    size = (211, 333)
     expected = np.stack([geometry.enlarge(plane, size) for plane in whole])
-    for tile in (Tile(0, 96, 0, 64), Tile(100, 196, 130, 194), Tile(192, 211, 320, 333)):
-        part = enlarged_part(whole, size, tile)
-        np.testing.assert_allclose(part, expected[:, tile.top : tile.bottom, tile.left : tile.right], atol=2e-5)
+    tiles = np.argwhere(np.ones([len(side.starts) for side in sides(size, planes)], bool))
+    found = enlarged_tiles(whole, size, tiles)
+    for tile, there in zip(found, places_of(tiles, size), strict=True):
+        np.testing.assert_allclose(tile, expected[:, *there], atol=5e-5)
+
+
+@pytest.mark.parametrize("size", [(211, 333), (192, 128), (37, 61)], ids=str)
+def test_tiles_cover_a_frame_and_never_leave_it(size):
+    """Whatever its sides; with the last of a row or a column within the one before."""
+    tiles = find_tiles(np.ones((60, 80), np.float32), size)
+    held = np.zeros(size, int)
+    for there in places_of(tiles, size):
+        assert held[there].shape == held[places_of(tiles, size)[0]].shape
+        held[there] += 1
+    assert held.min() == 1
 
 
 def test_networks_see_large_frames_within_their_budgets():
