@@ -95,7 +95,9 @@ class TiledBackend:
             fusing = trimap[[spec.FOREGROUND, spec.UNKNOWN]]
             num_shares = self._threads * math.ceil(len(tiles) / (self._threads * MOST_AT_ONCE))
             shares = np.array_split(tiles, num_shares)
-            list(self._pool.map(partial(_draw, frame, alpha, coefficients, fusing), shares))
+            drawn = self._pool.map(partial(_drawn, frame, coefficients, fusing), shares)
+            for there, pixels in zip(shares, drawn, strict=True):  # in turn: the last tiles overlap those before
+                _write(pixels, alpha, there)
         return Mattes(alpha, whole_trimap.result())
 
     def _seen(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -198,24 +200,36 @@ def _side(total: int, length: int, num_sources: int) -> Side:
     return Side(starts, first, np.maximum(1 - distances, 0).astype(np.float32))
 
 
-def _draw(
+def _drawn(
     frame: NDArray[np.uint8],
-    alpha: NDArray[np.uint8],
     coefficients: NDArray[np.float32],
     fusing: NDArray[np.float32],
     tiles: NDArray[np.intp],
-) -> None:
-    """Eq. 4 of F_s, U_s, with raw alpha read from M-Net's coefficients, written into alpha's tiles (n, 2)."""
+) -> NDArray[np.uint8]:
+    """Alpha of tiles (n, 2), (n, rows, columns): Eq. 4 of F_s, U_s, with raw alpha read from M-Net's coefficients."""
     size = (frame.shape[0], frame.shape[1])
-    down, across = sides(size, fusing.shape[1:])
-    corners = down.starts[tiles[:, 0]], across.starts[tiles[:, 1]]
-    of_tile = (down.length, across.length)
     read = enlarged_tiles(coefficients, size, tiles)  # (n, 4, rows, columns)
-    read[:, :3] *= sliding_window_view(frame, of_tile, axis=(0, 1))[corners]
+    read[:, :3] *= _windows(frame)[_corners(size, tiles)]
     raw = np.clip(read.sum(axis=1), 0, 1)
     foreground, unknown = np.moveaxis(enlarged_tiles(fusing, size, tiles), 1, 0)
-    drawn = _in_bytes((foreground + unknown * raw).reshape(-1, across.length)).reshape(raw.shape)
-    sliding_window_view(alpha, of_tile, writeable=True)[corners] = drawn
+    return _in_bytes((foreground + unknown * raw).reshape(-1, raw.shape[-1])).reshape(raw.shape)
+
+
+def _write(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8], tiles: NDArray[np.intp]) -> None:
+    """Tiles (n, rows, columns) into the alpha (H, W) that they are of."""
+    _windows(alpha)[_corners((alpha.shape[0], alpha.shape[1]), tiles)] = pixels
+
+
+def _windows(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, ...) -> a view (H', W', ..., rows, columns): what a tile with its corner there is."""
+    down, across = sides(plane.shape[:2], (1, 1))
+    return sliding_window_view(plane, (down.length, across.length), axis=(0, 1), writeable=True)
+
+
+def _corners(size: tuple[int, int], tiles: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of tiles' first pixels."""
+    down, across = sides(size, (1, 1))
+    return down.starts[tiles[:, 0]], across.starts[tiles[:, 1]]
 
 
 def _known_alpha(trimap: NDArray[np.float32]) -> NDArray[np.float32]:
