@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -94,10 +93,11 @@ class TiledBackend:
             coefficients = self._parts.coefficients(seen_by_mnet, segmented.trimap, segmented.features)[0]
             fusing = trimap[[spec.FOREGROUND, spec.UNKNOWN]]
             num_shares = self._threads * math.ceil(len(tiles) / (self._threads * MOST_AT_ONCE))
-            shares = np.array_split(tiles, num_shares)
+            shares = np.array_split(tiles, min(num_shares, len(tiles)))
             drawn = self._pool.map(partial(_drawn, frame, coefficients, fusing), shares)
-            for there, pixels in zip(shares, drawn, strict=True):  # in turn: the last tiles overlap those before
-                _write(pixels, alpha, there)
+            grid = Grid.of(size)
+            for there, pixels in zip(shares, drawn, strict=True):  # in turn: tiles may overlap
+                grid.write(pixels, alpha, there)
         return Mattes(alpha, whole_trimap.result())
 
     def _seen(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -145,14 +145,14 @@ def find_tiles(unknown: NDArray[np.float32], size: tuple[int, int]) -> NDArray[n
     Returns:
         (n, 2), the row and the column of each in the frame's grid of tiles.
     """
-    down, across = sides(size, unknown.shape)
+    down, across = _sides(size, (unknown.shape[0], unknown.shape[1]))
     sources = sliding_window_view(unknown, (down.num_sources, across.num_sources))
     return np.argwhere(sources[np.ix_(down.sources, across.sources)].max(axis=(2, 3)) >= NEGLIGIBLE)
 
 
 def enlarged_tiles(planes: NDArray[np.float32], size: tuple[int, int], tiles: NDArray[np.intp]) -> NDArray[np.float32]:
     """Tiles (n, 2) of `planes` (K, h, w) enlarged to `size`, as `geometry.enlarge`: (n, K, rows, columns)."""
-    down, across = sides(size, planes.shape[1:])
+    down, across = _sides(size, (planes.shape[1], planes.shape[2]))
     rows, columns = tiles.T
     windows = sliding_window_view(planes, (down.num_sources, across.num_sources), axis=(1, 2))
     there = np.moveaxis(windows[:, down.sources[rows], across.sources[columns]], 0, 1)  # (n, K, sources, sources)
@@ -161,19 +161,10 @@ def enlarged_tiles(planes: NDArray[np.float32], size: tuple[int, int], tiles: ND
 
 
 class Side(NamedTuple):
-    """One side of a frame's grid of tiles, and how their places are made of sources, bilinearly.
+    """How the places along one side of a frame's tiles are made of sources, bilinearly, with half-pixel centres."""
 
-    All tiles have one length, so the last one begins within the one before it; a frame smaller than a tile is one.
-    """
-
-    starts: NDArray[np.intp]  # (tiles,) [px]
     sources: NDArray[np.intp]  # (tiles,), the first one of each
-    weights: NDArray[np.float32]  # (tiles, length, sources of a tile)
-
-    @property
-    def length(self) -> int:
-        """Of a tile [px]."""
-        return self.weights.shape[1]
+    weights: NDArray[np.float32]  # (tiles, length, sources of a tile), zero where another tile needs more of them
 
     @property
     def num_sources(self) -> int:
@@ -181,23 +172,55 @@ class Side(NamedTuple):
         return self.weights.shape[2]
 
 
-def sides(size: tuple[int, int], source_size: Sequence[int]) -> tuple[Side, Side]:
-    """The grid of a frame of `size` (height, width), made of planes of `source_size`: downwards, and across."""
-    return _side(size[0], ROWS, source_size[0]), _side(size[1], COLUMNS, source_size[1])
+class Grid(NamedTuple):
+    """The tiles of a frame: all have one size, so that the last ones of a row and a column may overlap those before."""
+
+    tops: NDArray[np.intp]  # (rows of tiles,) [px]
+    lefts: NDArray[np.intp]  # (columns of tiles,) [px]
+    tile: tuple[int, int]  # (height, width) [px], the frame's own where that is smaller
+
+    @classmethod
+    def of(cls, size: tuple[int, int]) -> Grid:
+        """Of a frame of (height, width)."""
+        tile = (min(ROWS, size[0]), min(COLUMNS, size[1]))
+        tops, lefts = (
+            np.minimum(np.arange(0, total, length), total - length) for total, length in zip(size, tile, strict=True)
+        )
+        return cls(tops, lefts, tile)
+
+    def windows(self, plane: NDArray[np.uint8], tiles: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """(H, W, ...) -> (n, ..., rows, columns), a copy of these tiles (n, 2)."""
+        return self._views(plane)[self.tops[tiles[:, 0]], self.lefts[tiles[:, 1]]]
+
+    def write(self, pixels: NDArray[np.uint8], plane: NDArray[np.uint8], tiles: NDArray[np.intp]) -> None:
+        """These tiles, (n, rows, columns), into the plane (H, W) that they are of."""
+        self._views(plane)[self.tops[tiles[:, 0]], self.lefts[tiles[:, 1]]] = pixels
+
+    def _views(self, plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(H, W, ...) -> (H', W', ..., rows, columns): what a tile would be whose corner is there."""
+        return sliding_window_view(plane, self.tile, axis=(0, 1), writeable=True)
 
 
 @lru_cache(maxsize=64)  # made anew, they take longer than what they are for
-def _side(total: int, length: int, num_sources: int) -> Side:
-    """With half-pixel centres."""
-    length = min(length, total)
-    starts = np.minimum(np.arange(0, total, length), total - length)
+def _sides(size: tuple[int, int], num_sources: tuple[int, int]) -> tuple[Side, Side]:
+    """Of the tiles of a frame of `size` (height, width), made of planes of (h, w) sources: downwards, and across."""
+    grid = Grid.of(size)
+    down, across = (
+        _side(starts, length, total, num)
+        for starts, length, total, num in zip((grid.tops, grid.lefts), grid.tile, size, num_sources, strict=True)
+    )
+    return down, across
+
+
+def _side(starts: NDArray[np.intp], length: int, total: int, num_sources: int) -> Side:
+    """Of tiles that start there, `length` px each, on a side of `total` px made of `num_sources`."""
     places = starts[:, None] + np.arange(length)
     centres = np.clip((places + 0.5) * (num_sources / total) - 0.5, 0, num_sources - 1)  # (tiles, length)
     first = centres[:, 0].astype(np.intp)
     most = min(int((centres[:, -1].astype(np.intp) - first).max()) + 2, num_sources)
     first = np.minimum(first, num_sources - most)
     distances = np.abs(centres[:, :, None] - (first[:, None, None] + np.arange(most)))
-    return Side(starts, first, np.maximum(1 - distances, 0).astype(np.float32))
+    return Side(first, np.maximum(1 - distances, 0).astype(np.float32))
 
 
 def _drawn(
@@ -206,30 +229,13 @@ def _drawn(
     fusing: NDArray[np.float32],
     tiles: NDArray[np.intp],
 ) -> NDArray[np.uint8]:
-    """Alpha of tiles (n, 2), (n, rows, columns): Eq. 4 of F_s, U_s, with raw alpha read from M-Net's coefficients."""
+    """Alpha of tiles (n, 2), (n, rows, columns), by Eq. 4: raw alpha from M-Net's coefficients, F_s and U_s given."""
     size = (frame.shape[0], frame.shape[1])
     read = enlarged_tiles(coefficients, size, tiles)  # (n, 4, rows, columns)
-    read[:, :3] *= _windows(frame)[_corners(size, tiles)]
+    read[:, :3] *= Grid.of(size).windows(frame, tiles)
     raw = np.clip(read.sum(axis=1), 0, 1)
     foreground, unknown = np.moveaxis(enlarged_tiles(fusing, size, tiles), 1, 0)
     return _in_bytes((foreground + unknown * raw).reshape(-1, raw.shape[-1])).reshape(raw.shape)
-
-
-def _write(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8], tiles: NDArray[np.intp]) -> None:
-    """Tiles (n, rows, columns) into the alpha (H, W) that they are of."""
-    _windows(alpha)[_corners((alpha.shape[0], alpha.shape[1]), tiles)] = pixels
-
-
-def _windows(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W, ...) -> a view (H', W', ..., rows, columns): what a tile with its corner there is."""
-    down, across = sides(plane.shape[:2], (1, 1))
-    return sliding_window_view(plane, (down.length, across.length), axis=(0, 1), writeable=True)
-
-
-def _corners(size: tuple[int, int], tiles: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of tiles' first pixels."""
-    down, across = sides(size, (1, 1))
-    return down.starts[tiles[:, 0]], across.starts[tiles[:, 1]]
 
 
 def _known_alpha(trimap: NDArray[np.float32]) -> NDArray[np.float32]:

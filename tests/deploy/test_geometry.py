@@ -56,11 +56,25 @@ def test_shrinking_takes_means_of_areas() -> None:
 
 
 def test_shrinking_to_more_than_two_thirds_passes_over_no_pixel() -> None:
-    """Each one, lit alone, is seen in what is left: at least half of it, between two places and in either direction."""
+    """Each one, lit alone, is seen in what is left: by more than a quarter in each direction."""
     for row, column in np.ndindex(9, 13):
         image = np.zeros((9, 13, 3), np.float32)
         image[row, column] = 1
         assert shrink(image, (7, 9)).max() > 0.25**2
+
+
+@pytest.mark.parametrize(
+    ("num_places", "expected"),
+    [
+        pytest.param(3, [1 / 6, 1 / 2, 0], id="bilinear: centres at 1/6, 3/2 and 17/6"),
+        pytest.param(2, [1 / 2, 0], id="areas: two pixels each"),
+    ],
+)
+def test_shrinking_to_two_thirds_or_less_takes_areas(num_places: int, expected: list[float]) -> None:
+    """Of four pixels in a row the second is lit."""
+    row = np.zeros((1, 4, 3), np.float32)
+    row[:, 1] = 1
+    np.testing.assert_allclose(shrink(row, (1, num_places))[0, :, 0], expected, atol=1e-3)
 
 
 def test_shrinking_never_leaves_the_range_of_its_floats() -> None:

@@ -7,7 +7,7 @@ import pytest
 from shm_deploy import geometry, spec
 from shm_deploy.artifacts import find_model
 from shm_deploy.backends import Segmented, open_backend
-from shm_deploy.backends.tiles import NEGLIGIBLE, Edges, TiledBackend, enlarged_tiles, find_tiles, sides
+from shm_deploy.backends.tiles import COLUMNS, NEGLIGIBLE, ROWS, Edges, Grid, TiledBackend, enlarged_tiles, find_tiles
 
 
 class PixelwiseParts:
@@ -43,8 +43,8 @@ class PixelwiseParts:
         self.closed = True
 
 
-def tiled(parts):
-    return TiledBackend(parts, Edges(tnet=320, mnet=640), threads=2)
+def tiled(parts, threads=2):
+    return TiledBackend(parts, Edges(tnet=320, mnet=640), threads=threads)
 
 
 def frame_of(height, width):
@@ -86,11 +86,10 @@ def test_tiles_hold_every_pixel_that_is_unknown(size):
 
 def places_of(tiles, size):
     """The slices of a frame that tiles are."""
-    down, across = sides(size, (1, 1))
-    return [
-        np.s_[top : top + down.length, left : left + across.length]
-        for top, left in zip(down.starts[tiles[:, 0]], across.starts[tiles[:, 1]], strict=True)
-    ]
+    grid = Grid.of(size)
+    height, width = grid.tile
+    corners = zip(grid.tops[tiles[:, 0]], grid.lefts[tiles[:, 1]], strict=True)
+    return [np.s_[top : top + height, left : left + width] for top, left in corners]
 
 
 @pytest.mark.parametrize("planes", [(60, 80), (23, 1), (7, 300), (300, 400)], ids=str)
@@ -99,7 +98,7 @@ def test_enlarged_tiles_are_those_of_the_whole(planes, size):
     """Bilinear, half-pixel centres, edges kept, also where a side gets smaller in nothing but its number of pixels."""
     whole = np.random.default_rng(1).random((2, *planes)).astype(np.float32)
     expected = np.stack([geometry.enlarge(plane, size) for plane in whole])
-    tiles = np.argwhere(np.ones([len(side.starts) for side in sides(size, planes)], bool))
+    tiles = np.argwhere(np.ones((len(Grid.of(size).tops), len(Grid.of(size).lefts)), bool))
     found = enlarged_tiles(whole, size, tiles)
     for tile, there in zip(found, places_of(tiles, size), strict=True):
         np.testing.assert_allclose(tile, expected[:, *there], atol=5e-5)
@@ -110,10 +109,22 @@ def test_tiles_cover_a_frame_and_never_leave_it(size):
     """Whatever its sides; with the last of a row or a column within the one before."""
     tiles = find_tiles(np.ones((60, 80), np.float32), size)
     held = np.zeros(size, int)
+    height, width = Grid.of(size).tile
+    assert (height, width) == (min(ROWS, size[0]), min(COLUMNS, size[1]))
     for there in places_of(tiles, size):
-        assert held[there].shape == held[places_of(tiles, size)[0]].shape
+        assert held[there].shape == (height, width)
         held[there] += 1
     assert held.min() == 1
+
+
+@pytest.mark.parametrize("size", [(211, 333), (60, 50), (400, 400), (1080, 1920)], ids=str)
+def test_mattes_do_not_depend_on_the_number_of_threads(size):
+    """Also with fewer tiles than threads, and where tiles overlap."""
+    frame = frame_of(*size)
+    alphas = [tiled(PixelwiseParts(unknown_square()), threads).run(frame[None]).alpha for threads in (1, 2, 5)]
+    assert alphas[0].any()
+    for alpha in alphas[1:]:
+        np.testing.assert_array_equal(alpha, alphas[0])
 
 
 def test_networks_see_large_frames_within_their_budgets():
