@@ -22,7 +22,7 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN.pt", help="checkpoints of live")
-    parser.add_argument("--tnet-edge", type=int, default=384, metavar="PX", help="longest side of T-Net's input (384)")
+    parser.add_argument("--tnet-edge", type=int, default=416, metavar="PX", help="longest side of T-Net's input (416)")
     parser.add_argument("--mnet-edge", type=int, default=512, metavar="PX", help="the same of M-Net's, at most (512)")
     parser.add_argument("--mnet", type=Path, metavar="RUN.pt", help="M-Net is this one's (default: the mean, too)")
     parser.add_argument("--out", type=Path, required=True)

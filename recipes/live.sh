@@ -7,12 +7,13 @@
 #
 # Three runs end to end, each from the last one's weights: at T-Net's small input most of the way, then at the size that
 # ships, with batch norms that keep their statistics, at last, after M-Net has learned alone for a while, without the
-# encoder's first stages, which have learned enough. M-Net alone ends it, under the T-Net that ships. MINUTES is how long
-# all take together, on two CPU cores with instructions for bfloat16. On a GPU, see recipes/live_gpu.sh.
+# encoder, which has learned enough. M-Net alone ends it, under the T-Net that ships. MINUTES is how long all take
+# together, on two CPU cores with instructions for bfloat16. On a GPU, see recipes/live_gpu.sh.
 set -eu
 data=$1 labels=$2 encoder=$3 work=$4
 minutes=${MINUTES:-270}
 here=$(dirname "$0")
+shipped="--set network.tnet_edge=416 --set network.mnet_edge=512 --set freeze_norms=True"
 
 train() { # STAGE OUT SHARE-OF-MINUTES OPTIONS...
 	stage=$1 out=$2 share=$3
@@ -22,19 +23,17 @@ train() { # STAGE OUT SHARE-OF-MINUTES OPTIONS...
 }
 
 [ -d "$work/pack" ] || shm-data pack "$data" "$work/pack" --labels "$labels" --exclude "$here/exclude.txt"
-train e2e coarse 50 --init "$encoder" --set loss.trimap=0.15
-python "$here/finish.py" "$work/coarse/last.pt" --tnet-edge 384 --out "$work/coarse-384.pt"
-train e2e settled 15 --start "$work/coarse-384.pt" --rate 6e-4 --encoder-rate 1.2e-4 --set final_rate=0.3 \
-	--set network.tnet_edge=384 --set loss.trimap=0.08 --set freeze_norms=True --set warmup_steps=30
-train mnet details 5 --start "$work/settled/last.pt" --rate 1e-3 --set final_rate=0.05 \
-	--set network.tnet_edge=384 --set freeze_norms=True --set warmup_steps=20
-train e2e fine 22 --start "$work/details/last.pt" --rate 4e-4 --encoder-rate 4e-5 --set decoder_share=0.5 \
-	--set final_rate=0.03 --set network.tnet_edge=384 --set loss.trimap=0.3 --set loss.trimap_end=0.3 \
-	--set freeze_norms=True --set warmup_steps=20 \
-	--set "data.canvases=((512,512),(512,320),(320,512),(512,384),(384,512),(640,480),(480,640))" \
-	--set "frozen=('tnet.encoder.stem','tnet.encoder.stages.0','tnet.encoder.stages.1')"
+train e2e coarse 45 --init "$encoder" --set loss.trimap=0.15
+python "$here/finish.py" "$work/coarse/last.pt" --out "$work/coarse-large.pt"
+train e2e settled 15 --start "$work/coarse-large.pt" --rate 6e-4 --encoder-rate 1.2e-4 --set final_rate=0.3 \
+	$shipped --set loss.trimap=0.08 --set warmup_steps=30
+train mnet details 8 --start "$work/settled/last.pt" --rate 1e-3 --set final_rate=0.05 $shipped --set warmup_steps=20
+train e2e fine 20 --start "$work/details/last.pt" --rate 6e-4 --set decoder_share=0.33 --set final_rate=0.05 $shipped \
+	--set loss.trimap=0.3 --set loss.trimap_end=0.3 --set loss.raw=0.3 --set loss.gradient=0.4 --set loss.coarse=0.3 \
+	--set patches_per_canvas=3 --set warmup_steps=30 --set "frozen=('tnet.encoder',)" \
+	--set "data.canvases=((512,512),(512,320),(320,512),(512,384),(384,512),(640,480),(480,640))"
 python "$here/finish.py" "$work/fine/last.pt" "$work/details/last.pt" --mnet "$work/fine/last.pt" --out "$work/mean.pt"
-train mnet polished 8 --start "$work/mean.pt" --rate 8e-4 --set final_rate=0.02 --set loss.gradient=1.0 \
-	--set network.tnet_edge=384 --set freeze_norms=True --set warmup_steps=20
+train mnet polished 12 --start "$work/mean.pt" --rate 8e-4 --set final_rate=0.02 $shipped --set loss.gradient=1.0 \
+	--set warmup_steps=20
 python "$here/finish.py" "$work/polished/last.pt" --out "$work/live.pt"
 shm-export --ckpt "$work/live.pt" --out "$work/export" --name shm-live --compact --int8 --flavour none

@@ -28,9 +28,7 @@ def trimap_loss(logits: Tensor, trimap: Tensor, sure: Tensor) -> Tensor:
     return _mean(-(truth * F.log_softmax(logits.float(), dim=1)), truth)
 
 
-def prediction_loss(
-    alpha: Tensor, true_alpha: Tensor, foreground: Tensor, background: Tensor, sure: Tensor, gamma: float
-) -> Tensor:
+def prediction_loss(alpha: Tensor, true_alpha: Tensor, contrast: Tensor, sure: Tensor, gamma: float) -> Tensor:
     """L_p = gamma |alpha_p - alpha_g| + (1 - gamma) |c_p - c_g|, over the entire image.
 
     Source: Chen et al. 2018, Eq. 5. The two composites differ by (alpha_p - alpha_g)(F - B); colours in 0..1.
@@ -38,14 +36,25 @@ def prediction_loss(
     Args:
         alpha: (N, 1, H, W), predicted.
         true_alpha: (N, 1, H, W) in 0..1.
-        foreground: (N, 3, H, W) colours 0..255, true.
-        background: (N, 3, H, W) colours 0..255, true.
+        contrast: (N, 1, H, W), mean |F - B| in 0..1, see `colour_contrast`.
         sure: (N, 1, H, W).
         gamma: share of the alpha's own error, in 0..1.
     """
     error = (alpha - true_alpha).abs()
-    contrast = ((foreground.float() - background.float()).abs() / 255).mean(dim=1, keepdim=True)
     return _mean((gamma + (1 - gamma) * contrast) * error * sure, sure)
+
+
+def colour_contrast(foreground: Tensor, background: Tensor) -> Tensor:
+    """Mean |F - B| of the three colours, in 0..1.
+
+    Args:
+        foreground: (N, 3, H, W) colours 0..255, true.
+        background: (N, 3, H, W) colours 0..255, true.
+
+    Returns:
+        (N, 1, H, W) float32.
+    """
+    return (foreground.float() - background.float()).abs().mean(dim=1, keepdim=True) / 255
 
 
 def known_region_loss(trimap: Tensor, true_alpha: Tensor, sure: Tensor) -> Tensor:

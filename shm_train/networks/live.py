@@ -115,6 +115,24 @@ class EfficientNetLite0(nn.Module):
         return taps
 
 
+class Refinement(nn.Module):
+    """Adds to a map what its neighbourhoods say; nothing, before it has learned.
+
+    Source: the block of Liu et al. 2022, A ConvNet for the 2020s, small.
+    """
+
+    def __init__(self, width: int, kernel: int = 3, expansion: int = 2) -> None:
+        super().__init__()
+        self.gather = DepthwiseConv2d(width, kernel, padding=kernel // 2)
+        self.expand = ConvNormAct(width, width * expansion, kernel=1)
+        self.project = nn.Conv2d(width * expansion, width, 1, bias=False)
+        nn.init.zeros_(self.project.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, width, H, W) -> the same shape."""
+        return x + self.project(self.expand(self.gather(x)))
+
+
 class TopDownStep(nn.Module):
     """A coarser map joins a finer one: both in few channels, added, then smoothed.
 
@@ -132,7 +150,7 @@ class TopDownStep(nn.Module):
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         """(N, num_coarse, H/2, W/2), (N, num_fine, H, W) -> (N, num_out, H, W)."""
-        return self.smooth(resize(self.coarse(coarse), fine.shape[-2:]) + self.fine(fine))
+        return self.smooth(_double(self.coarse(coarse), "bilinear") + self.fine(fine))
 
 
 class LiveTNet(nn.Module):
@@ -142,6 +160,7 @@ class LiveTNet(nn.Module):
     """
 
     STRIDE = 32
+    NUM_REFINEMENTS = (0, 0, 2, 2, 2)  # at strides 2, 4, 8, 16, 32: of the largest maps they would cost too much
 
     def __init__(self, config: LiveConfig) -> None:
         super().__init__()
@@ -157,6 +176,10 @@ class LiveTNet(nn.Module):
             for num_coarse, num_fine, num_out in zip(
                 widths[1:], EfficientNetLite0.WIDTHS[:-1], widths[:-1], strict=True
             )
+        )
+        self.refine = nn.ModuleList(
+            nn.Sequential(*(Refinement(each, kernel=5) for _ in range(count)))
+            for each, count in zip(widths, self.NUM_REFINEMENTS, strict=True)
         )
         self.logits = nn.Conv2d(widths[0], 3, 3, padding=1)
 
@@ -174,10 +197,11 @@ class LiveTNet(nn.Module):
         # which TensorRT lacks.
         x = F.avg_pool2d(resize(image.float(), (2 * height, 2 * width)), 2)
         *taps, x = self.encoder(normalise(x, self.logits.weight.dtype))
-        x = self.context(self.pyramid(self.reduce(x)))
+        *finer, coarsest = self.refine
+        x = coarsest(self.context(self.pyramid(self.reduce(x))))
         maps = []
-        for tap, step in zip(reversed(taps), reversed(self.ascend), strict=True):
-            x = step(x, tap)
+        for tap, step, refine in zip(reversed(taps), reversed(self.ascend), reversed(finer), strict=True):
+            x = refine(step(x, tap))
             maps.append(x.float())
         return Segmented(self.logits(x).float(), tuple(maps[-NUM_FEATURES:]))
 
@@ -200,39 +224,21 @@ class PixelStem(nn.Conv2d):
         return F.conv2d(image, scaled.to(self.weight.dtype), shifted.to(self.weight.dtype), self.stride)
 
 
-class Refinement(nn.Module):
-    """Adds to a map what its 3x3 neighbourhoods say; nothing, before it has learned.
-
-    Source: the block of Liu et al. 2022, A ConvNet for the 2020s, small.
-    """
-
-    EXPANSION = 2
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.gather = DepthwiseConv2d(width, 3, padding=1)
-        self.expand = ConvNormAct(width, width * self.EXPANSION, kernel=1)
-        self.project = nn.Conv2d(width * self.EXPANSION, width, 1, bias=False)
-        nn.init.zeros_(self.project.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, width, H, W) -> the same shape."""
-        return x + self.project(self.expand(self.gather(x)))
-
-
 class LiveMNet(nn.Module):
     """Image, trimap and T-Net's features to raw alpha: a U-Net whose largest map has a quarter of its input's sides.
 
     Like T-Net it looks at a frame within a fixed budget of pixels. Each place of its map predicts alpha's means in the
-    four quarters of its square, and how sure they are; a guided filter draws the frame's own pixels. Strided
-    convolutions take squares: a third of the cost of overlapping ones. Those of larger maps are separable: two thirds
-    of the whole network's time. Widths are multiples of 16 and skips are added, not concatenated: ONNX Runtime then
-    keeps one blocked layout.
+    four quarters of its square, how sure they are, and how far to trust them over what colours say; a guided filter
+    draws the frame's own pixels. Strided convolutions take squares: a third of the cost of overlapping ones. Those of
+    larger maps are separable. Most of its depth lies at the smallest map, where it costs least. Widths are multiples of
+    16 and skips are added, not concatenated: ONNX Runtime then keeps one blocked layout.
     """
 
     STRIDE = 16
     SQUARE = 4  # [px]
     LEAST_WEIGHT = 1e-3  # of a place that M-Net is not sure of, beside one it is
+    NUM_REFINEMENTS8 = 2
+    NUM_REFINEMENTS16 = 4
 
     def __init__(self, config: LiveConfig) -> None:
         super().__init__()
@@ -251,13 +257,17 @@ class LiveMNet(nn.Module):
             ConvNormAct(sixteenth, sixteenth),
             ConvNormAct(sixteenth, sixteenth),
         )
+        self.refine16 = nn.Sequential(
+            *(Refinement(sixteenth, kernel=5, expansion=4) for _ in range(self.NUM_REFINEMENTS16))
+        )
         self.ascend8 = ConvNormAct(sixteenth, eighth, kernel=1)
         self.ascend4 = ConvNormAct(eighth, quarter, kernel=1)
         self.decode8 = SeparableNormAct(eighth, eighth)
+        self.refine8 = nn.Sequential(*(Refinement(eighth, kernel=5) for _ in range(self.NUM_REFINEMENTS8)))
         self.decode4 = SeparableNormAct(quarter, quarter)
         self.refine_out = Refinement(quarter)
-        # Of each of a square's places: mean alpha, then the logit of its weight.
-        self.prediction = nn.Conv2d(quarter, 2 * PLACES**2, 1)
+        # Of each of a square's places: mean alpha, then the logit of its weight; of the square: the filter's `share`.
+        self.prediction = nn.Conv2d(quarter, 2 * PLACES**2 + 1, 1)
         self.guided = GuidedFilter()
 
     def forward(self, image: Tensor, trimap: Tensor, features: Sequence[Tensor]) -> RawAlpha:
@@ -289,14 +299,14 @@ class LiveMNet(nn.Module):
         x4 = F.relu(self.image_stem(image.to(dtype)) + self.trimap_stem(trimap) + of4)  # (N, quarter, h', w')
         x4 = self.refine_in(x4)
         x8 = F.relu(self.encode8(x4) + of8)
-        x = F.relu(self.encode16(x8) + of16)
-        x = self.decode8(_double(self.ascend8(x)) + x8)
+        x = self.refine16(F.relu(self.encode16(x8) + of16))
+        x = self.refine8(self.decode8(_double(self.ascend8(x)) + x8))
         x = self.refine_out(self.decode4(_double(self.ascend4(x)) + x4))
         predicted = self.prediction(x).float()
-        alpha, logit = predicted[:, : PLACES**2], predicted[:, PLACES**2 :]
+        alpha, logit, share = predicted.split((PLACES**2, PLACES**2, 1), dim=1)
         place = self.SQUARE // PLACES  # its side is 2 px: bilinear values are the means of its pixels, exactly
         means = resize(image, (height // place, width // place))
-        coefficients = self.guided(means, alpha, torch.sigmoid(logit) + self.LEAST_WEIGHT)
+        coefficients = self.guided(means, alpha, torch.sigmoid(logit) + self.LEAST_WEIGHT, share)
         return coefficients, F.pixel_shuffle(alpha, PLACES)
 
     def input_size(self, height: int, width: int) -> tuple[int, int]:
@@ -312,5 +322,6 @@ def _smaller(a: int, b: int) -> int:
     return torch.sym_min(a, b)  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
 
 
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+def _double(x: Tensor, mode: str = "nearest") -> Tensor:
+    """By a constant factor: ONNX Runtime then keeps its blocked layout, which a resize to a size would leave."""
+    return F.interpolate(x, scale_factor=2.0, mode=mode)

@@ -12,7 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from shm_deploy import spec
-from shm_train.losses import absolute_loss, coarse_loss, gradient_loss, known_region_loss, prediction_loss, trimap_loss
+from shm_train.losses import (
+    absolute_loss,
+    coarse_loss,
+    colour_contrast,
+    gradient_loss,
+    known_region_loss,
+    prediction_loss,
+    trimap_loss,
+)
 from shm_train.networks import SemanticHumanMatting
 from shm_train.networks.ops import resize
 from shm_train.networks.outputs import RawAlpha
@@ -134,31 +142,30 @@ def _sure_of_soft(batch: dict[str, Tensor]) -> Tensor:
 
 
 class PatchTruth(NamedTuple):
-    """What is true in M-Net's patches, each (N K, C, size, size)."""
+    """What is true in M-Net's patches, each (N K, 1, size, size)."""
 
     alpha: Tensor
-    foreground: Tensor
-    background: Tensor
+    contrast: Tensor  # of foreground and background
     sure: Tensor
     unknown: Tensor  # and sure, in 0..1: in the true trimap, or as much as in that which M-Net gets
 
     def prediction_loss(self, alpha: Tensor, gamma: float) -> Tensor:
         """L_p over the whole patch."""
-        return prediction_loss(alpha, self.alpha, self.foreground, self.background, self.sure, gamma)
+        return prediction_loss(alpha, self.alpha, self.contrast, self.sure, gamma)
 
     def raw_loss(self, alpha_raw: Tensor, gamma: float) -> Tensor:
         """L_p where one of the two trimaps is unknown."""
-        return prediction_loss(alpha_raw, self.alpha, self.foreground, self.background, self.unknown, gamma)
+        return prediction_loss(alpha_raw, self.alpha, self.contrast, self.unknown, gamma)
 
 
 def _truth_of_patches(batch: dict[str, Tensor], patch_size: int, trimap_patch: Tensor) -> PatchTruth:
     """M-Net answers for what it is asked, too: a T-Net in error calls things beside people unknown."""
-    sure = _sure_of_soft(batch)
+    places = batch["patches"].tolist()
     unknown = batch["trimap"][:, spec.UNKNOWN, None]
-    whole = (batch["alpha"], batch["foreground"], batch["background"], sure, unknown)
-    truth = PatchTruth(*(cut_patches(plane.float(), batch["patches"].tolist(), patch_size) for plane in whole))
-    asked = torch.maximum(truth.unknown, trimap_patch[:, spec.UNKNOWN, None].detach().float())
-    return truth._replace(unknown=truth.sure * asked)
+    whole = (batch["alpha"], batch["foreground"], batch["background"], _sure_of_soft(batch), unknown)
+    alpha, foreground, background, sure, unknown = (cut_patches(each.float(), places, patch_size) for each in whole)
+    asked = torch.maximum(unknown, trimap_patch[:, spec.UNKNOWN, None].detach().float())
+    return PatchTruth(alpha, colour_contrast(foreground, background), sure, sure * asked)
 
 
 def _weighted(

@@ -5,7 +5,15 @@ import math
 import pytest
 import torch
 
-from shm_train.losses import absolute_loss, coarse_loss, gradient_loss, known_region_loss, prediction_loss, trimap_loss
+from shm_train.losses import (
+    absolute_loss,
+    coarse_loss,
+    colour_contrast,
+    gradient_loss,
+    known_region_loss,
+    prediction_loss,
+    trimap_loss,
+)
 
 
 def plane(*values):
@@ -20,19 +28,29 @@ def colours(*values):
 
 def test_prediction_loss_is_equation_five():
     """Off by 0.2 where F - B is full and by 0.4 where F = B: 0.5 (0.2 + 0.4) / 2 + 0.5 (0.2 * 1 + 0.4 * 0) / 2."""
-    loss = prediction_loss(plane(0.7, 0.1), plane(0.5, 0.5), colours(255, 90), colours(0, 90), plane(1, 1), gamma=0.5)
+    contrast = colour_contrast(colours(255, 90), colours(0, 90))
+    loss = prediction_loss(plane(0.7, 0.1), plane(0.5, 0.5), contrast, plane(1, 1), gamma=0.5)
     assert loss.item() == pytest.approx(0.15 + 0.05)
 
 
 def test_prediction_loss_by_gamma_one_is_the_mean_difference_of_alphas():
     """The first term of Eq. 5 alone."""
-    loss = prediction_loss(plane(0.7, 0.1), plane(0.5, 0.5), colours(255, 90), colours(0, 90), plane(1, 1), gamma=1)
+    contrast = colour_contrast(colours(255, 90), colours(0, 90))
+    loss = prediction_loss(plane(0.7, 0.1), plane(0.5, 0.5), contrast, plane(1, 1), gamma=1)
     assert loss.item() == pytest.approx(0.3)
+
+
+def test_contrast_is_the_mean_difference_of_colours():
+    """Of 51, -102 and 255 levels in 8 bit, which alone would wrap: (0.2 + 0.4 + 1) / 3."""
+    foreground, background = (
+        torch.tensor(each, dtype=torch.uint8).view(1, 3, 1, 1) for each in ([61, 0, 255], [10, 102, 0])
+    )
+    assert colour_contrast(foreground, background).item() == pytest.approx(1.6 / 3)
 
 
 def test_unsure_pixels_do_not_count_in_the_prediction_loss():
     """The second pixel is wrong, but its truth is not to be trusted."""
-    loss = prediction_loss(plane(0.7, 0.0), plane(0.5, 1.0), colours(0, 0), colours(0, 0), plane(1, 0), gamma=1)
+    loss = prediction_loss(plane(0.7, 0.0), plane(0.5, 1.0), plane(0, 0), plane(1, 0), gamma=1)
     assert loss.item() == pytest.approx(0.2)
 
 

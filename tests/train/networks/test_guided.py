@@ -25,8 +25,14 @@ def filtered(image: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
 
 
 def coefficients_of(image: Tensor, alpha: Tensor, weight: Tensor) -> Tensor:
-    """Alpha and weight (N, 1, H, W), a value for each place."""
-    return GuidedFilter()(places(image), F.pixel_unshuffle(alpha, 2), F.pixel_unshuffle(weight, 2))
+    """Alpha and weight (N, 1, H, W), a value for each place; nothing is moved towards squares' own means."""
+    return fitted(places(image), alpha, weight, share=0.0)
+
+
+def fitted(image: Tensor, alpha: Tensor, weight: Tensor, share: float) -> Tensor:
+    """Coefficients from a pixel, an alpha and a weight of each place, by one share of all squares."""
+    own_alpha, own_weight = F.pixel_unshuffle(alpha, 2), F.pixel_unshuffle(weight, 2)
+    return GuidedFilter()(image, own_alpha, own_weight, torch.full_like(own_alpha[:, :1], share))
 
 
 def places(image: Tensor) -> Tensor:
@@ -48,7 +54,7 @@ def test_slopes_and_offset_are_those_of_weighted_ridge_regression(rng: torch.Gen
     """At every square, the border's too, by the closed form of each window's normal equations in float64."""
     image = torch.rand(1, 3, 14, 18, generator=rng) * 255
     alpha, weight = torch.rand(2, 1, 1, 14, 18, generator=rng)
-    coefficients = GuidedFilter()(image, F.pixel_unshuffle(alpha, 2), F.pixel_unshuffle(weight, 2))
+    coefficients = fitted(image, alpha, weight, share=0.0)
     for row in range(7):
         for column in range(9):
             window = np.s_[2 * max(row - 1, 0) : 2 * (row + 2), 2 * max(column - 1, 0) : 2 * (column + 2)]
@@ -64,6 +70,17 @@ def ridge(colour: NDArray[np.float32], alpha: NDArray[np.float32], weight: NDArr
     by_weight = inputs * weight.ravel()
     penalty = np.diag([GuidedFilter.EPSILON * weight.sum(dtype=np.float64)] * 3 + [0.0])
     return np.linalg.solve(by_weight @ inputs.T + penalty, by_weight @ alpha.ravel().astype(np.float64))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_share_moves_squares_towards_their_own_mean_alpha(rng: torch.Generator, share: float) -> None:
+    """At a square's mean colour, and by the same amount at every other one: slopes stay."""
+    image = torch.rand(1, 3, 14, 18, generator=rng) * 255
+    alpha, weight = torch.rand(2, 1, 1, 14, 18, generator=rng)
+    before, after = (fitted(image, alpha, weight, each) for each in (0.0, share))
+    torch.testing.assert_close(after[:, :3], before[:, :3], atol=0, rtol=0)
+    read = [draw(places(image), coefficients) for coefficients in (before, after)]
+    torch.testing.assert_close(read[1], torch.lerp(read[0], places(alpha), share), atol=1e-5, rtol=0)
 
 
 def test_coefficients_are_read_at_any_size(rng: torch.Generator) -> None:
