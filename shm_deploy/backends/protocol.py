@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -13,11 +15,30 @@ from shm_deploy.sidecar import Profile
 from shm_deploy.spec import Tolerance
 
 
-class Mattes(NamedTuple):
-    """What one run of the joined graph gives; both arrays are the caller's own."""
+class Mattes:
+    """What one run of the joined graph gives; both arrays are the caller's own. Unpacks to alpha and trimap.
 
-    alpha: NDArray[np.uint8]  # (N, H, W)
-    trimap: NDArray[np.uint8]  # (N, H, W, 3), softmax x 255, order F, B, U
+    Most callers want no trimap. Where making it of a frame's size costs something, a function is given in its place,
+    which is called once, when it is first asked for.
+    """
+
+    def __init__(self, alpha: NDArray[np.uint8], trimap: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]) -> None:
+        """Take both.
+
+        Args:
+            alpha: (N, H, W).
+            trimap: (N, H, W, 3), softmax x 255, order F, B, U; or what makes it.
+        """
+        self.alpha = alpha
+        self._trimap = trimap
+
+    @cached_property
+    def trimap(self) -> NDArray[np.uint8]:
+        """(N, H, W, 3), softmax x 255, order F, B, U."""
+        return self._trimap() if callable(self._trimap) else self._trimap
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        return iter((self.alpha, self.trimap))
 
 
 @runtime_checkable

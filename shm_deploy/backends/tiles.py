@@ -10,8 +10,8 @@ import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from shm_deploy import geometry, spec
 from shm_deploy.backends.protocol import Describes, Facts, Features, LiveParts, Mattes, Segmented
 
+Scalar = TypeVar("Scalar", np.uint8, np.float32)
+
 ROWS, COLUMNS = 96, 64  # of a tile [px]; OpenBLAS computes products of larger ones on threads of its own
-MOST_AT_ONCE = 32  # tiles that a thread draws: between calls on fewer it waits for the interpreter too often
+MOST_AT_ONCE = 64  # tiles that a thread draws: between calls on fewer it waits for the interpreter too often
 NEGLIGIBLE = 0.1  # U_s below this: M-Net is not asked
 
 
@@ -53,14 +55,16 @@ class TiledBackend:
         self._parts = parts
         self._edges = edges
         self._threads = threads
-        self._scratch = _Scratch()
+        self._scratch = Scratch()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tiles")
 
     def run(self, frames: NDArray[np.uint8]) -> Mattes:  # as in Backend
         mattes = [self._matte(frame) for frame in frames]
-        if len(mattes) == 1:
-            return Mattes(mattes[0].alpha[None], mattes[0].trimap[None])
-        return Mattes(np.stack([matte.alpha for matte in mattes]), np.stack([matte.trimap for matte in mattes]))
+        alphas = [matte.alpha for matte in mattes]
+        return Mattes(
+            alphas[0][None] if len(alphas) == 1 else np.stack(alphas),
+            lambda: np.stack([matte.trimap for matte in mattes]),
+        )
 
     def tnet(self, image: NDArray[np.float32]) -> Segmented:  # as in Parts
         return self._parts.tnet(image)
@@ -86,19 +90,33 @@ class TiledBackend:
         seen_by_tnet, seen_by_mnet = self._seen(frame)
         segmented = self._parts.tnet(seen_by_tnet)
         trimap = segmented.trimap[0]  # (3, h, w)
-        whole_trimap = self._pool.submit(geometry.enlarge, _in_bytes(np.moveaxis(trimap, 0, -1)), size)
         alpha = geometry.enlarge(_in_bytes(_known_alpha(trimap)), size)
         tiles = find_tiles(trimap[spec.UNKNOWN], size)
         if len(tiles):
             coefficients = self._parts.coefficients(seen_by_mnet, segmented.trimap, segmented.features)[0]
-            fusing = trimap[[spec.FOREGROUND, spec.UNKNOWN]]
-            num_shares = self._threads * math.ceil(len(tiles) / (self._threads * MOST_AT_ONCE))
-            shares = np.array_split(tiles, min(num_shares, len(tiles)))
-            drawn = self._pool.map(partial(_drawn, frame, coefficients, fusing), shares)
-            grid = Grid.of(size)
-            for there, pixels in zip(shares, drawn, strict=True):  # in turn: tiles may overlap
-                grid.write(pixels, alpha, there)
-        return Mattes(alpha, whole_trimap.result())
+            self._draw(frame, alpha, coefficients, trimap[[spec.FOREGROUND, spec.UNKNOWN]], tiles)
+        return Mattes(alpha, lambda: geometry.enlarge(_in_bytes(np.moveaxis(trimap, 0, -1)), size))
+
+    def _draw(
+        self,
+        frame: NDArray[np.uint8],
+        alpha: NDArray[np.uint8],
+        coefficients: NDArray[np.float32],
+        fusing: NDArray[np.float32],
+        tiles: NDArray[np.intp],
+    ) -> None:
+        """Eq. 4 of F_s, U_s (2, h, w), raw alpha read from M-Net's coefficients (4, h', w'), into alpha's tiles."""
+        grid = Grid.of((frame.shape[0], frame.shape[1]))
+        drawn = self._scratch.array("drawn", (len(tiles), *grid.tile), np.uint8)
+        num_shares = self._threads * math.ceil(len(tiles) / (self._threads * MOST_AT_ONCE))
+        shares = np.array_split(np.arange(len(tiles)), min(num_shares, len(tiles)))
+
+        def draw(share: NDArray[np.intp]) -> None:
+            of_share = slice(share[0], share[-1] + 1)
+            _draw_tiles(grid, frame, coefficients, fusing, tiles[of_share], drawn[of_share], self._scratch)
+
+        list(self._pool.map(draw, shares))
+        grid.write(drawn, alpha, tiles)
 
     def _seen(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """What T-Net and M-Net see, (1, 3, h, w): the frame, or, if it is large, what their graphs make of it first.
@@ -112,8 +130,11 @@ class TiledBackend:
         twice = (2 * height, 2 * width)  # T-Net's graph takes 2x2 means of that
         for_tnet = size if max(size) <= 2 * self._edges.tnet else twice
         for_mnet = geometry.capped_size(size, self._edges.mnet)
-        seen = self._scratch.array("tnet", (1, 3, *for_tnet)), self._scratch.array("mnet", (1, 3, *for_mnet))
-        channel_of_frame = self._scratch.array("channel", size)
+        seen = (
+            self._scratch.array("tnet", (1, 3, *for_tnet), np.float32),
+            self._scratch.array("mnet", (1, 3, *for_mnet), np.float32),
+        )
+        channel_of_frame = self._scratch.array("channel", size, np.float32)
         for channel in range(3):
             np.copyto(channel_of_frame, cv2.extractChannel(frame, channel))
             for planes in seen:
@@ -122,17 +143,21 @@ class TiledBackend:
         return seen
 
 
-class _Scratch(threading.local):
-    """Arrays of the last sizes, for each thread that calls: new ones would cost several times what they are for."""
+class Scratch(threading.local):
+    """Arrays by name, for each thread by itself: new ones would cost several times what they are for.
+
+    Of large ones each page is a fault, in which threads wait for each other: two drew no faster than one.
+    """
 
     def __init__(self) -> None:
-        self._arrays: dict[str, NDArray[np.float32]] = {}
+        self._arrays: dict[str, NDArray[Any]] = {}
 
-    def array(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """float32, of any content."""
-        if name not in self._arrays or self._arrays[name].shape != shape:
-            self._arrays[name] = np.empty(shape, np.float32)
-        return self._arrays[name]
+    def array(self, name: str, shape: tuple[int, ...], dtype: type[Scalar]) -> NDArray[Scalar]:
+        """Of any content, good until the next one of that name; one name is always of one dtype."""
+        size = math.prod(shape)
+        if name not in self._arrays or self._arrays[name].size < size:
+            self._arrays[name] = np.empty(size, dtype)
+        return self._arrays[name][:size].reshape(shape)
 
 
 def find_tiles(unknown: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.intp]:
@@ -150,14 +175,22 @@ def find_tiles(unknown: NDArray[np.float32], size: tuple[int, int]) -> NDArray[n
     return np.argwhere(sources[np.ix_(down.sources, across.sources)].max(axis=(2, 3)) >= NEGLIGIBLE)
 
 
-def enlarged_tiles(planes: NDArray[np.float32], size: tuple[int, int], tiles: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Tiles (n, 2) of `planes` (K, h, w) enlarged to `size`, as `geometry.enlarge`: (n, K, rows, columns)."""
+def enlarged_tiles(
+    planes: NDArray[np.float32], size: tuple[int, int], tiles: NDArray[np.intp], scratch: Scratch, name: str
+) -> NDArray[np.float32]:
+    """Tiles (n, 2) of `planes` (K, h, w) enlarged to `size`, as `geometry.enlarge`: (n, K, rows, columns).
+
+    The scratch's, by this name.
+    """
     down, across = _sides(size, (planes.shape[1], planes.shape[2]))
     rows, columns = tiles.T
     windows = sliding_window_view(planes, (down.num_sources, across.num_sources), axis=(1, 2))
     there = np.moveaxis(windows[:, down.sources[rows], across.sources[columns]], 0, 1)  # (n, K, sources, sources)
-    by_rows = down.weights[rows, None] @ there
-    return np.asarray(by_rows @ across.weights[columns, None].swapaxes(-1, -2), np.float32)
+    (height, width), by_tile = Grid.of(size).tile, (len(tiles), len(planes))
+    tall = scratch.array("tall", (*by_tile, height, across.num_sources), np.float32)
+    np.matmul(down.weights[rows, None], there, out=tall)
+    enlarged = scratch.array(name, (*by_tile, height, width), np.float32)
+    return np.matmul(tall, across.weights[columns, None].swapaxes(-1, -2), out=enlarged)
 
 
 class Side(NamedTuple):
@@ -188,9 +221,11 @@ class Grid(NamedTuple):
         )
         return cls(tops, lefts, tile)
 
-    def windows(self, plane: NDArray[np.uint8], tiles: NDArray[np.intp]) -> NDArray[np.uint8]:
-        """(H, W, ...) -> (n, ..., rows, columns), a copy of these tiles (n, 2)."""
-        return self._views(plane)[self.tops[tiles[:, 0]], self.lefts[tiles[:, 1]]]
+    def copy(self, plane: NDArray[np.uint8], tiles: NDArray[np.intp], copies: NDArray[np.uint8]) -> None:
+        """These tiles (n, 2) of a plane (H, W, ...), into (n, ..., rows, columns)."""
+        views = self._views(plane)
+        for tile, corner in zip(copies, zip(self.tops[tiles[:, 0]], self.lefts[tiles[:, 1]], strict=True), strict=True):
+            np.copyto(tile, views[corner])
 
     def write(self, pixels: NDArray[np.uint8], plane: NDArray[np.uint8], tiles: NDArray[np.intp]) -> None:
         """These tiles, (n, rows, columns), into the plane (H, W) that they are of."""
@@ -223,19 +258,27 @@ def _side(starts: NDArray[np.intp], length: int, total: int, num_sources: int) -
     return Side(first, np.maximum(1 - distances, 0).astype(np.float32))
 
 
-def _drawn(
+def _draw_tiles(
+    grid: Grid,
     frame: NDArray[np.uint8],
     coefficients: NDArray[np.float32],
     fusing: NDArray[np.float32],
     tiles: NDArray[np.intp],
-) -> NDArray[np.uint8]:
-    """Alpha of tiles (n, 2), (n, rows, columns), by Eq. 4: raw alpha from M-Net's coefficients, F_s and U_s given."""
+    drawn: NDArray[np.uint8],
+    scratch: Scratch,
+) -> None:
+    """Alpha of tiles (n, 2) into (n, rows, columns); see `TiledBackend._draw`."""
     size = (frame.shape[0], frame.shape[1])
-    read = enlarged_tiles(coefficients, size, tiles)  # (n, 4, rows, columns)
-    read[:, :3] *= Grid.of(size).windows(frame, tiles)
-    raw = np.clip(read.sum(axis=1), 0, 1)
-    foreground, unknown = np.moveaxis(enlarged_tiles(fusing, size, tiles), 1, 0)
-    return _in_bytes((foreground + unknown * raw).reshape(-1, raw.shape[-1])).reshape(raw.shape)
+    read = enlarged_tiles(coefficients, size, tiles, scratch, "read")  # (n, 4, rows, columns)
+    colours = scratch.array("colours", (len(tiles), 3, *grid.tile), np.uint8)
+    grid.copy(frame, tiles, colours)
+    read[:, :3] *= colours
+    raw = np.add.reduce(read, axis=1, out=scratch.array("raw", drawn.shape, np.float32))
+    np.clip(raw, 0, 1, out=raw)
+    foreground, unknown = np.moveaxis(enlarged_tiles(fusing, size, tiles, scratch, "fusing"), 1, 0)
+    raw *= unknown
+    raw += foreground
+    cv2.convertScaleAbs(raw.reshape(-1, drawn.shape[-1]), dst=drawn.reshape(-1, drawn.shape[-1]), alpha=255)
 
 
 def _known_alpha(trimap: NDArray[np.float32]) -> NDArray[np.float32]:

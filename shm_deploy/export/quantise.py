@@ -28,8 +28,8 @@ def quantise_tnet(tnet: ModelProto, images: Iterable[NDArray[np.uint8]]) -> Mode
 
     The last convolution, whose logits decide, stays float, and so do the first three: colours have a wide range, and
     what is lost there all others miss; that halves the mattes' error for a seventh of T-Net's time. So does everything
-    about sizes. Weights use 7 of their 8
-    bits: processors without VNNI add two products in 16 bits, which 8 times 8 bits would overflow.
+    about sizes. Weights use 7 of their 8 bits: processors without VNNI add two products in 16 bits, which 8 times 8
+    bits would overflow.
 
     Args:
         tnet: `tnet.onnx`, float32; stays as it is.
@@ -57,7 +57,9 @@ def quantise_tnet(tnet: ModelProto, images: Iterable[NDArray[np.uint8]]) -> Mode
             nodes_to_quantize=[node.name for node in nodes if node.op_type in QUANTISED and node.name not in precise],
             calibrate_method=CalibrationMethod.MinMax,
         )
-        return onnx.load(quantised)
+        model = onnx.load(quantised)
+    del model.graph.value_info[:]  # shapes of what lies between, which the other graphs go without
+    return model
 
 
 class _Shown(CalibrationDataReader):  # type: ignore[misc, no-any-unimported, unused-ignore]

@@ -7,7 +7,17 @@ import pytest
 from shm_deploy import geometry, spec
 from shm_deploy.artifacts import find_model
 from shm_deploy.backends import Segmented, open_backend
-from shm_deploy.backends.tiles import COLUMNS, NEGLIGIBLE, ROWS, Edges, Grid, TiledBackend, enlarged_tiles, find_tiles
+from shm_deploy.backends.tiles import (
+    COLUMNS,
+    NEGLIGIBLE,
+    ROWS,
+    Edges,
+    Grid,
+    Scratch,
+    TiledBackend,
+    enlarged_tiles,
+    find_tiles,
+)
 
 
 class PixelwiseParts:
@@ -99,7 +109,7 @@ def test_enlarged_tiles_are_those_of_the_whole(planes, size):
     whole = np.random.default_rng(1).random((2, *planes)).astype(np.float32)
     expected = np.stack([geometry.enlarge(plane, size) for plane in whole])
     tiles = np.argwhere(np.ones((len(Grid.of(size).tops), len(Grid.of(size).lefts)), bool))
-    found = enlarged_tiles(whole, size, tiles)
+    found = enlarged_tiles(whole, size, tiles, Scratch(), "found")
     for tile, there in zip(found, places_of(tiles, size), strict=True):
         np.testing.assert_allclose(tile, expected[:, *there], atol=5e-5)
 
