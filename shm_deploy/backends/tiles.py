@@ -25,6 +25,7 @@ Scalar = TypeVar("Scalar", np.uint8, np.float32)
 
 ROWS, COLUMNS = 96, 64  # of a tile [px]; OpenBLAS computes products of larger ones on threads of its own
 MOST_AT_ONCE = 64  # tiles that a thread draws: between calls on fewer it waits for the interpreter too often
+MOST_HELD = 32  # times what is asked for: one huge frame must not hold its memory for ever
 NEGLIGIBLE = 0.1  # U_s below this: M-Net is not asked
 
 
@@ -60,11 +61,7 @@ class TiledBackend:
 
     def run(self, frames: NDArray[np.uint8]) -> Mattes:  # as in Backend
         mattes = [self._matte(frame) for frame in frames]
-        alphas = [matte.alpha for matte in mattes]
-        return Mattes(
-            alphas[0][None] if len(alphas) == 1 else np.stack(alphas),
-            lambda: np.stack([matte.trimap for matte in mattes]),
-        )
+        return Mattes(_stacked([matte.alpha for matte in mattes]), lambda: _stacked([each.trimap for each in mattes]))
 
     def tnet(self, image: NDArray[np.float32]) -> Segmented:  # as in Parts
         return self._parts.tnet(image)
@@ -155,9 +152,10 @@ class Scratch(threading.local):
     def array(self, name: str, shape: tuple[int, ...], dtype: type[Scalar]) -> NDArray[Scalar]:
         """Of any content, good until the next one of that name; one name is always of one dtype."""
         size = math.prod(shape)
-        if name not in self._arrays or self._arrays[name].size < size:
-            self._arrays[name] = np.empty(size, dtype)
-        return self._arrays[name][:size].reshape(shape)
+        held = self._arrays.get(name)
+        if held is None or not size <= held.size <= MOST_HELD * size:
+            self._arrays[name] = held = np.empty(size, dtype)
+        return held[:size].reshape(shape)
 
 
 def find_tiles(unknown: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.intp]:
@@ -186,10 +184,10 @@ def enlarged_tiles(
     rows, columns = tiles.T
     windows = sliding_window_view(planes, (down.num_sources, across.num_sources), axis=(1, 2))
     there = np.moveaxis(windows[:, down.sources[rows], across.sources[columns]], 0, 1)  # (n, K, sources, sources)
-    (height, width), by_tile = Grid.of(size).tile, (len(tiles), len(planes))
-    tall = scratch.array("tall", (*by_tile, height, across.num_sources), np.float32)
+    by_tile = (len(tiles), len(planes))
+    tall = scratch.array("tall", (*by_tile, down.length, across.num_sources), np.float32)
     np.matmul(down.weights[rows, None], there, out=tall)
-    enlarged = scratch.array(name, (*by_tile, height, width), np.float32)
+    enlarged = scratch.array(name, (*by_tile, down.length, across.length), np.float32)
     return np.matmul(tall, across.weights[columns, None].swapaxes(-1, -2), out=enlarged)
 
 
@@ -198,6 +196,11 @@ class Side(NamedTuple):
 
     sources: NDArray[np.intp]  # (tiles,), the first one of each
     weights: NDArray[np.float32]  # (tiles, length, sources of a tile), zero where another tile needs more of them
+
+    @property
+    def length(self) -> int:
+        """Of a tile [px]."""
+        return self.weights.shape[1]
 
     @property
     def num_sources(self) -> int:
@@ -279,6 +282,11 @@ def _draw_tiles(
     raw *= unknown
     raw += foreground
     cv2.convertScaleAbs(raw.reshape(-1, drawn.shape[-1]), dst=drawn.reshape(-1, drawn.shape[-1]), alpha=255)
+
+
+def _stacked(planes: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """As a batch; of a single one without a copy."""
+    return planes[0][None] if len(planes) == 1 else np.stack(planes)
 
 
 def _known_alpha(trimap: NDArray[np.float32]) -> NDArray[np.float32]:

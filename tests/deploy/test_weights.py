@@ -35,6 +35,16 @@ def test_every_file_is_described_and_they_are_small() -> None:
     assert model.parts().mnet.is_file()
 
 
+def test_the_first_and_the_last_convolutions_stay_float_in_8_bit() -> None:
+    """By name: under other names all would be quantised, and nobody told."""
+    graph = onnx.load(PACKAGED_MODEL.parent / spec.TNET_INT8_FILE, load_external_data=False).graph
+    in_8_bit = {name for node in graph.node if node.op_type == "DequantizeLinear" for name in node.output}
+    floats = [node.input[1] for node in graph.node if node.op_type == "Conv" and node.input[1] not in in_8_bit]
+    beginnings = ("tnet.encoder.stem.", "tnet.encoder.stages.0.0.dep", "tnet.encoder.stages.0.0.pro", "tnet.logits.")
+    assert len(floats) == len(beginnings)
+    assert all(name.startswith(beginning) for name, beginning in zip(floats, beginnings, strict=True))
+
+
 def test_certificate_says_that_the_export_passed() -> None:
     """On four photographs, parts and joined graph; it is of this very checkpoint, and has a golden image."""
     sidecar = find_model(None).sidecar

@@ -202,3 +202,15 @@ def test_closing_closes_the_parts():
     parts = PixelwiseParts(unknown_square())
     tiled(parts).close()
     assert parts.closed
+
+
+def test_scratch_is_kept_while_sizes_are_alike_and_let_go_after_a_huge_one():
+    """The same memory for somewhat less; memory of its own size where a huge frame was before."""
+    scratch = Scratch()
+    large = scratch.array("plane", (100, 200), np.float32)
+    small = scratch.array("plane", (50, 20), np.float32)
+    assert small.shape == (50, 20)
+    assert np.shares_memory(small, large)
+    tiny = scratch.array("plane", (2, 3), np.float32)
+    assert not np.shares_memory(tiny, large)
+    assert not np.shares_memory(scratch.array("other", (2, 3), np.float32), tiny)
