@@ -96,8 +96,8 @@ class ConvNormAct(nn.Sequential):
 class DepthwiseConv2d(nn.Conv2d):
     """A convolution of each channel by itself.
 
-    Under autocast on a CPU it stays float32: PyTorch's bfloat16 gradients of it take three to six times as long, which
-    was half of a training step.
+    Under autocast on a CPU it stays float32 where something learns: PyTorch's bfloat16 gradients of it take three to
+    six times as long, which was half of a training step.
     """
 
     def __init__(self, num_channels: int, kernel: int, stride: int = 1, padding: int = 0) -> None:
@@ -105,7 +105,8 @@ class DepthwiseConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, ...), as a convolution without bias."""
-        if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+        learns = x.requires_grad or self.weight.requires_grad
+        if learns and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
             with torch.autocast("cpu", enabled=False):
                 return super().forward(x.float())
         return super().forward(x)

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, get_args
 
+import torch
+
 from shm_deploy.errors import SpecError
 from shm_train.data.augment import UNCHANGED, AugmentConfig
 from shm_train.data.dataset import DataConfig, MixConfig
@@ -95,6 +97,11 @@ class RunConfig:
             if getattr(self, name) < 1:
                 raise SpecError(f"got {name} {getattr(self, name)}; at least 1 is wanted")
 
+    @property
+    def autocast_dtype(self) -> torch.dtype:
+        """Of the forward pass, where `precision` is not fp32."""
+        return torch.float16 if self.precision == "fp16" else torch.bfloat16
+
 
 @dataclass(frozen=True, kw_only=True)
 class TNetConfig(RunConfig):
@@ -113,7 +120,7 @@ class MNetConfig(RunConfig):
 
     loss: MNetLossConfig = field(default_factory=MNetLossConfig)
     trimaps: Trimaps = "true"  # those that M-Net gets: true ones of random width, or what T-Net gives
-    patches_per_canvas: int = 4
+    patches_per_canvas: int = 4  # 0: M-Net sees whole canvases, as it will see frames
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -131,7 +138,7 @@ class EndToEndConfig(RunConfig):
     loss: LossConfig = field(default_factory=LossConfig)
     encoder_rate: float = 3e-4  # of pre-trained encoders
     decoder_share: float = 1.0  # of `rate`, for the rest of T-Net
-    patches_per_canvas: int = 1
+    patches_per_canvas: int = 1  # 0: M-Net sees whole canvases
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -149,8 +156,8 @@ def _check_encoder_rate(rate: float) -> None:
 
 
 def _check_patches(count: int) -> None:
-    if count < 1:
-        raise SpecError(f"got patches_per_canvas {count}; at least 1 is wanted")
+    if count < 0:
+        raise SpecError(f"got patches_per_canvas {count}; at least 1, or 0 for whole canvases, is wanted")
 
 
 # Photographs bring noise and light of their own. With `AugmentConfig`'s changes, several runs made the network better

@@ -5,6 +5,7 @@ Source: Chen et al. 2018, sections 4.4 and 4.5.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -62,7 +63,8 @@ def end_to_end_losses(
     """The terms of the loss and their weighted sum `total` (Eq. 6).
 
     T-Net sees the whole canvas and `L_t` counts there; M-Net sees patches of each, and of T-Net's softmax, and
-    `L_p` counts there. Hard masks count for `L_t` alone. `raw`, `gradient` and `coarse` are as in `mnet_losses`.
+    `L_p` counts there; without patches, it sees the whole canvas, too. Hard masks count for `L_t` alone. `raw`,
+    `gradient` and `coarse` are as in `mnet_losses`.
 
     Args:
         network: in training mode.
@@ -74,12 +76,10 @@ def end_to_end_losses(
     image = batch["image"].float()
     segmented = network.tnet(image)
     trimap = torch.softmax(segmented.logits, dim=1)
-    places = batch["patches"].tolist()
-    trimap_patch = cut_patches(resize(trimap, image.shape[-2:]), places, patch_size)
-    features = [cut_features(map_, places, image.shape[-2:], patch_size) for map_ in segmented.features]
-    raw_alpha = network.mnet(cut_patches(image, places, patch_size), trimap_patch, features)
-    alpha = network.fusion(trimap_patch, raw_alpha.alpha)
-    truth = _truth_of_patches(batch, patch_size, trimap_patch)
+    cut, seen = _cut(image, Seen(trimap, segmented.features), batch["patches"].tolist(), patch_size)
+    raw_alpha = network.mnet(cut, *seen)
+    alpha = network.fusion(seen.trimap, raw_alpha.alpha)
+    truth = _truth_of_patches(batch, patch_size, seen.trimap)
     terms = {
         "prediction": truth.prediction_loss(alpha, config.gamma),
         "trimap": trimap_loss(segmented.logits, batch["trimap"], batch["sure"]),
@@ -93,9 +93,33 @@ def end_to_end_losses(
     return _weighted(terms, weights, truth, raw_alpha, alpha, config, COARSE_KNOWN)
 
 
+class Seen(NamedTuple):
+    """What M-Net gets beside the image."""
+
+    trimap: Tensor  # (N, 3, h, w) float32 in 0..1, of the image's size or a smaller one
+    features: Sequence[Tensor]  # T-Net's, see `SemanticHumanMatting.features`
+
+
+@torch.no_grad()
+def look(network: SemanticHumanMatting, batch: dict[str, Tensor], trimaps: Trimaps) -> Seen:
+    """True trimaps of random width, or T-Net's own, and its features, of whole canvases; without a gradient.
+
+    Args:
+        network: in evaluation mode.
+        batch: as `ComposedDataset` gives it, stacked.
+        trimaps: which ones.
+    """
+    image = batch["image"].float()
+    if trimaps == "true":
+        return Seen(batch["mnet_trimap"], network.features(image))
+    logits, features = network.tnet(image)
+    return Seen(torch.softmax(logits, dim=1), features)
+
+
 def mnet_losses(
     network: SemanticHumanMatting,
     batch: dict[str, Tensor],
+    seen: Seen,
     patch_size: int,
     trimaps: Trimaps,
     config: MNetLossConfig,
@@ -111,29 +135,31 @@ def mnet_losses(
     learn nothing where M-Net is not sure of it, and M-Net would never become sure.
 
     Args:
-        network: T-Net in evaluation mode, the rest in training mode.
+        network: its M-Net in training mode.
         batch: as `ComposedDataset` gives it, stacked.
-        patch_size: side to which M-Net's patches are resized [px].
+        seen: what `look` gives.
+        patch_size: side to which M-Net's patches are resized [px]; without patches, it sees whole canvases.
         trimaps: which ones M-Net gets.
         config: the weights.
     """
-    image = batch["image"].float()
-    places = batch["patches"].tolist()
-    with torch.no_grad():
-        if trimaps == "true":
-            trimap, features = batch["mnet_trimap"], network.features(image)
-        else:
-            logits, features = network.tnet(image)
-            trimap = resize(torch.softmax(logits, dim=1), image.shape[-2:])
-    trimap_patch = cut_patches(trimap, places, patch_size)
-    feature_patches = [cut_features(map_, places, image.shape[-2:], patch_size) for map_ in features]
-    raw_alpha = network.mnet(cut_patches(image, places, patch_size), trimap_patch, feature_patches)
+    image, seen = _cut(batch["image"].float(), seen, batch["patches"].tolist(), patch_size)
+    raw_alpha = network.mnet(image, *seen)
     alone = trimaps == "true" and network.config.method != "dim"
-    alpha = raw_alpha.alpha if alone else network.fusion(trimap_patch, raw_alpha.alpha)
-    truth = _truth_of_patches(batch, patch_size, trimap_patch)
+    alpha = raw_alpha.alpha if alone else network.fusion(seen.trimap, raw_alpha.alpha)
+    truth = _truth_of_patches(batch, patch_size, seen.trimap)
     terms = {"prediction": truth.prediction_loss(alpha, config.gamma)}
     coarse_known = 0.0 if network.config.method == "dim" else COARSE_KNOWN
     return _weighted(terms, {"prediction": 1.0}, truth, raw_alpha, alpha, config, coarse_known)
+
+
+def _cut(image: Tensor, seen: Seen, places: list[list[list[int]]], patch_size: int) -> tuple[Tensor, Seen]:
+    """The same of patches; of whole canvases, where there are none: as they are, just as M-Net will get frames."""
+    if not places[0]:
+        return image, seen
+    canvas = image.shape[-2:]
+    trimap = cut_patches(resize(seen.trimap, canvas), places, patch_size)
+    features = [cut_features(map_, places, canvas, patch_size) for map_ in seen.features]
+    return cut_patches(image, places, patch_size), Seen(trimap, features)
 
 
 def _sure_of_soft(batch: dict[str, Tensor]) -> Tensor:
@@ -142,7 +168,7 @@ def _sure_of_soft(batch: dict[str, Tensor]) -> Tensor:
 
 
 class PatchTruth(NamedTuple):
-    """What is true in M-Net's patches, each (N K, 1, size, size)."""
+    """What is true in M-Net's patches, each (N K, 1, size, size), or on its whole canvases, (N, 1, H, W)."""
 
     alpha: Tensor
     contrast: Tensor  # of foreground and background
@@ -163,8 +189,11 @@ def _truth_of_patches(batch: dict[str, Tensor], patch_size: int, trimap_patch: T
     places = batch["patches"].tolist()
     unknown = batch["trimap"][:, spec.UNKNOWN, None]
     whole = (batch["alpha"], batch["foreground"], batch["background"], _sure_of_soft(batch), unknown)
-    alpha, foreground, background, sure, unknown = (cut_patches(each.float(), places, patch_size) for each in whole)
-    asked = torch.maximum(unknown, trimap_patch[:, spec.UNKNOWN, None].detach().float())
+    alpha, foreground, background, sure, unknown = (
+        cut_patches(each.float(), places, patch_size) if places[0] else each.float() for each in whole
+    )
+    said = resize(trimap_patch[:, spec.UNKNOWN, None].detach().float(), unknown.shape[-2:])
+    asked = torch.maximum(unknown, said)
     return PatchTruth(alpha, colour_contrast(foreground, background), sure, sure * asked)
 
 

@@ -61,7 +61,7 @@ def take_step(
         last = index == config.accumulate - 1
         waits = objective.no_sync() if isinstance(objective, DistributedDataParallel) and not last else nullcontext()
         with waits:
-            with torch.autocast(processes.device.type, _autocast_dtype(config), enabled=config.precision != "fp32"):
+            with torch.autocast(processes.device.type, config.autocast_dtype, enabled=config.precision != "fp32"):
                 losses = objective(part, progress)
             run.scaler.scale(losses["total"] / config.accumulate).backward()
         for name, value in losses.items():
@@ -75,10 +75,6 @@ def take_step(
     run.average.update(run.network, run.step)
     run.step += 1
     return sums, norm
-
-
-def _autocast_dtype(config: RunConfig) -> torch.dtype:
-    return torch.float16 if config.precision == "fp16" else torch.bfloat16
 
 
 def _parts(batch: dict[str, Tensor], count: int) -> Iterator[dict[str, Tensor]]:

@@ -75,7 +75,7 @@ def test_the_unit_range_takes_back_what_has_left_it_and_pushes_nothing_out():
 
 
 def test_a_depthwise_convolution_stays_float32_under_autocast():
-    """The same bits, whatever comes in; a half network's is half."""
+    """The same bits, whatever comes in; one that learns nothing, and a half network's, is half."""
     torch.manual_seed(0)
     convolution = DepthwiseConv2d(4, 5, stride=2, padding=2)
     x = torch.rand(2, 4, 16, 18)
@@ -83,4 +83,5 @@ def test_a_depthwise_convolution_stays_float32_under_autocast():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(convolution(x), expected)
         assert convolution(x.bfloat16()).dtype == torch.float32
+        assert convolution.requires_grad_(False)(x).dtype == torch.bfloat16
     assert convolution.bfloat16()(x.bfloat16()).dtype == torch.bfloat16

@@ -113,7 +113,7 @@ def test_a_setting_without_a_value_is_refused():
         {"final_rate": -1},
         {"encoder_rate": 0},
         {"decoder_share": 0},
-        {"patches_per_canvas": 0},
+        {"patches_per_canvas": -1},
         {"schedule": "steps"},
         {"accumulate": 0},
     ],
@@ -127,7 +127,7 @@ def test_impossible_configs_are_refused(values):
 
 @pytest.mark.parametrize(
     ("config", "values"),
-    [(MNetConfig, {"patches_per_canvas": 0}), (MNetConfig, {"rate": 0}), (MNetLossConfig, {"gamma": 2})],
+    [(MNetConfig, {"patches_per_canvas": -1}), (MNetConfig, {"rate": 0}), (MNetLossConfig, {"gamma": 2})],
     ids=["patches", "rate", "gamma"],
 )
 def test_impossible_configs_of_mnet_alone_are_refused(config, values):

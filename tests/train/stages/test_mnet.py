@@ -1,5 +1,6 @@
 """The stage of M-Net alone: T-Net stays, several patches count, and the loop's promises hold."""
 
+import csv
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import LIVE_MNET, Budget, MNetLossConfig
 from shm_train.stages.machine import Machine
 from shm_train.stages.mnet import train_mnet
-from shm_train.stages.objective import cut_features, cut_patches, mnet_losses
+from shm_train.stages.objective import cut_features, cut_patches, look, mnet_losses
 from tests.train.conftest import TINY_DATA, TINY_NETWORK
 
 TINY = replace(
@@ -61,7 +62,9 @@ def test_the_total_is_the_weighted_sum_over_all_patches(pack):
     network.tnet.eval()
     data = replace(TINY_DATA, patches=(32, 48, 64), patch_size=32)
     batch = next(iter(first_examples(ComposedDataset(pack, data, held_out=False, num_patches=3), 2)))
-    terms = mnet_losses(network, batch, 32, "tnet", MNetLossConfig(raw=2.0, gradient=0.25, coarse=0.5))
+    terms = mnet_losses(
+        network, batch, look(network, batch, "tnet"), 32, "tnet", MNetLossConfig(raw=2.0, gradient=0.25, coarse=0.5)
+    )
     expected = terms["prediction"] + 2 * terms["raw"] + 0.25 * terms["gradient"] + 0.5 * terms["coarse"]
     assert terms["total"].item() == pytest.approx(expected.item())
     terms["total"].backward()
@@ -85,10 +88,12 @@ def test_true_trimaps_reach_mnet_in_place_of_tnets(pack):
     network.tnet.eval()
     batch = next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False), 2)))
     config = MNetLossConfig(raw=0, gradient=0)
-    before = mnet_losses(network, batch, 48, "true", config)["total"].item()
+    before = mnet_losses(network, batch, look(network, batch, "true"), 48, "true", config)["total"].item()
     with torch.no_grad():
         network.tnet.logits.bias += 5 * torch.randn(3)
-    assert mnet_losses(network, batch, 48, "true", config)["total"].item() == pytest.approx(before, rel=1e-6)
+    assert mnet_losses(network, batch, look(network, batch, "true"), 48, "true", config)[
+        "total"
+    ].item() == pytest.approx(before, rel=1e-6)
     patch = cut_patches(batch["mnet_trimap"], batch["patches"].tolist(), 48)
     image = batch["image"].float()
     features = [cut_features(x, batch["patches"].tolist(), image.shape[-2:], 48) for x in network.features(image)]
@@ -112,7 +117,9 @@ def test_deep_image_matting_learns_in_the_unknown_region_only(pack):
     for trimap in (batch["mnet_trimap"], batch["trimap"]):
         trimap[:] = 0
         trimap[:, spec.BACKGROUND] = 1
-    mnet_losses(network, batch, 48, "true", MNetLossConfig(raw=0, gradient=0, coarse=1))["total"].backward()
+    mnet_losses(network, batch, look(network, batch, "true"), 48, "true", MNetLossConfig(raw=0, gradient=0, coarse=1))[
+        "total"
+    ].backward()
     assert not network.mnet.mnet.prediction.weight.grad.any()
 
 
@@ -121,3 +128,14 @@ def test_mnet_learns_from_one_canvas_at_a_time(pack, tmp_path):
     """It is T-Net whose batch norms need more than one, and T-Net stays as it is."""
     config = replace(TINY, data=replace(TINY_DATA, batch_size=1))
     assert train(1, pack, tmp_path, config).training["step"] == 1
+
+
+@pytest.mark.slow
+def test_in_bfloat16_mnet_learns_nearly_the_same(pack, tmp_path):
+    """T-Net looks in half precision, without batch norms: M-Net's loss is that of float32, but for rounding."""
+    found = {}
+    for precision in ("fp32", "bf16"):
+        train(1, pack, tmp_path / precision, replace(TINY, precision=precision))
+        with (tmp_path / precision / "log.csv").open() as log:
+            found[precision] = float(next(csv.DictReader(log))["total"])
+    assert found["bf16"] == pytest.approx(found["fp32"], rel=0.02)

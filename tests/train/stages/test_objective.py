@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from shm_train.data.dataset import ComposedDataset, MixConfig, first_examples
 from shm_train.networks import SemanticHumanMatting
 from shm_train.stages.config import LossConfig, MNetLossConfig
-from shm_train.stages.objective import cut_features, cut_patches, end_to_end_losses, mnet_losses
+from shm_train.stages.objective import cut_features, cut_patches, end_to_end_losses, look, mnet_losses
 from tests.train.conftest import TINY_DATA, TINY_NETWORK
 
 
@@ -105,7 +105,7 @@ def test_hard_masks_are_learned_by_the_trimap_loss_alone(pack):
     assert not network.mnet.prediction.weight.grad.any()
     assert network.tnet.logits.weight.grad.any()
     network.tnet.eval()
-    assert mnet_losses(network, batch, 48, "tnet", MNetLossConfig())["total"].item() == 0
+    assert mnet_losses(network, batch, look(network, batch, "tnet"), 48, "tnet", MNetLossConfig())["total"].item() == 0
 
 
 def test_mnet_answers_for_what_tnet_calls_unknown(pack):
@@ -120,7 +120,7 @@ def test_mnet_answers_for_what_tnet_calls_unknown(pack):
     def raw_loss(known: float) -> float:
         network.tnet.logits.bias.data = torch.tensor([0.0, known, 100.0 - known])  # order F, B, U
         with torch.no_grad():
-            return mnet_losses(network, batch, 48, "tnet", MNetLossConfig())["raw"].item()
+            return mnet_losses(network, batch, look(network, batch, "tnet"), 48, "tnet", MNetLossConfig())["raw"].item()
 
     assert raw_loss(known=100.0) < 1e-6
     assert raw_loss(known=0.0) > 0.3
@@ -135,3 +135,18 @@ def test_patches_of_several_sizes_train_together(pack):
     end_to_end_losses(network, batch, data.patch_size, LossConfig(), 0)["total"].backward()
     assert network.tnet.encoder.stem[1].weight.grad.abs().sum() > 0
     assert network.mnet.prediction.weight.grad.abs().sum() > 0
+
+
+def test_without_patches_mnet_sees_what_it_will_see_of_frames(pack):
+    """L_p, and that of M-Net alone, is then that of the alpha which the network gives for the whole canvas."""
+    torch.manual_seed(0)
+    network = SemanticHumanMatting(TINY_NETWORK).eval()
+    batch = next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False, num_patches=0), 2)))
+    with torch.no_grad():
+        alpha = network(batch["image"].float()).alpha
+        found = end_to_end_losses(network, batch, 48, LossConfig(gamma=1.0), 0)
+        alone = mnet_losses(network, batch, look(network, batch, "tnet"), 48, "tnet", MNetLossConfig(gamma=1.0))
+    sure = batch["sure"] * batch["soft"].view(-1, 1, 1, 1)
+    expected = ((alpha - batch["alpha"]).abs() * sure).sum() / sure.sum()
+    assert found["prediction"].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert alone["prediction"].item() == pytest.approx(expected.item(), rel=1e-5)
