@@ -16,7 +16,10 @@ Setting = tuple[str, Any]  # dotted name in the config, value
 # Whatever the network: the losses and trimaps of the paper, or an ablation would take away what another term gives.
 PAPERS_LOSSES: dict[str, tuple[Setting, ...]] = {
     "tnet": (),
-    "mnet": (("trimaps", "true"), ("loss.raw", 0.0), ("loss.gradient", 0.0), ("loss.coarse", 0.0)),
+    "mnet": (
+        *(("trimaps", "true"), ("patches_per_canvas", 3)),
+        *(("loss.raw", 0.0), ("loss.gradient", 0.0), ("loss.coarse", 0.0)),
+    ),
     "e2e": (
         *(("loss.trimap", 0.01), ("loss.trimap_end", 0.01), ("loss.known_region", 0.0)),
         *(("loss.raw", 0.0), ("loss.gradient", 0.0), ("loss.coarse", 0.0), ("patches_per_canvas", 1)),

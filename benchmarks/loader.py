@@ -109,8 +109,7 @@ class Step:
     def __call__(self, batch: Batch) -> None:
         """Learn from a batch."""
         on_device = {name: tensor.to(self.device) for name, tensor in batch.items()}
-        dtype = torch.float16 if self.config.precision == "fp16" else torch.bfloat16
-        with torch.autocast(self.device.type, dtype, enabled=self.config.precision != "fp32"):
+        with torch.autocast(self.device.type, self.config.autocast_dtype, enabled=self.config.precision != "fp32"):
             losses = end_to_end_losses(self._network, on_device, self.config.data.patch_size, self.config.loss, 0.0)
         losses["total"].backward()
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), self.config.clip_norm)
@@ -180,7 +179,7 @@ def seconds_of(work: Callable[[], object], times: int) -> float:
 
 
 def _dataset(pack: Pack, config: EndToEndConfig) -> ComposedDataset:
-    return ComposedDataset(pack, config.data, held_out=False)
+    return ComposedDataset(pack, config.data, held_out=False, num_patches=config.patches_per_canvas)
 
 
 if __name__ == "__main__":

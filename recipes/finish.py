@@ -2,7 +2,8 @@
 
 The mean of several runs' weights is better than each of them, if each started from the one before it: of T-Net above
 all, which forgets now this, now that. T-Net may see more pixels than in training, where crops show people larger than
-most frames do.
+most frames do. And its softmax may be sharpened: cross entropy makes T-Net as unsure as it errs, while alpha's mean
+absolute error is smaller under a trimap that is surer, and that asks M-Net rather more; M-Net then learns under it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from shm_deploy import spec
 from shm_deploy.errors import SpecError
 from shm_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from shm_train.networks import LiveConfig
@@ -24,6 +26,8 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN.pt", help="checkpoints of live")
     parser.add_argument("--tnet-edge", type=int, default=416, metavar="PX", help="longest side of T-Net's input (416)")
     parser.add_argument("--mnet-edge", type=int, default=512, metavar="PX", help="the same of M-Net's, at most (512)")
+    parser.add_argument("--sharpen", type=float, default=1.0, metavar="X", help="times T-Net's logits (1)")
+    parser.add_argument("--ask", type=float, default=0.0, metavar="X", help="added to its logit of unknown (0)")
     parser.add_argument("--mnet", type=Path, metavar="RUN.pt", help="M-Net is this one's (default: the mean, too)")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -32,6 +36,7 @@ def main() -> None:
         checkpoint = with_mnet(checkpoint, load_checkpoint(args.mnet))
     if not isinstance(checkpoint.config, LiveConfig):
         raise SpecError(f"got a checkpoint of {checkpoint.config.variant}; this is for live")
+    checkpoint = with_logits(checkpoint, args.sharpen, args.ask)
     config = replace(checkpoint.config, tnet_edge=args.tnet_edge, mnet_edge=args.mnet_edge)
     save_checkpoint(args.out, replace(checkpoint, config=config))
 
@@ -52,6 +57,13 @@ def with_mnet(checkpoint: Checkpoint, other: Checkpoint) -> Checkpoint:
     """The same, with M-Net of another one of its shape."""
     mnet = {name: tensor for name, tensor in other.weights.items() if name.startswith("mnet.")}
     return replace(checkpoint, weights=checkpoint.weights | mnet)
+
+
+def with_logits(checkpoint: Checkpoint, sharpen: float, ask: float) -> Checkpoint:
+    """The same, with T-Net's logits times `sharpen`, and `ask` added to that of the unknown region."""
+    weight, bias = (checkpoint.weights[f"tnet.logits.{name}"].float() * sharpen for name in ("weight", "bias"))
+    bias[spec.UNKNOWN] += ask
+    return replace(checkpoint, weights=checkpoint.weights | {"tnet.logits.weight": weight, "tnet.logits.bias": bias})
 
 
 if __name__ == "__main__":

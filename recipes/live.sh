@@ -7,33 +7,34 @@
 #
 # Three runs end to end, each from the last one's weights: at T-Net's small input most of the way, then at the size that
 # ships, with batch norms that keep their statistics, at last, after M-Net has learned alone for a while, without the
-# encoder, which has learned enough. M-Net alone ends it, under the T-Net that ships. MINUTES is how long all take
-# together, on two CPU cores with instructions for bfloat16. On a GPU, see recipes/live_gpu.sh.
+# encoder, which has learned enough. M-Net alone ends it, under the T-Net that ships, sharpened. MINUTES is how long all
+# take together, on two CPU cores with instructions for bfloat16. On a GPU, see recipes/live_gpu.sh.
 set -eu
 data=$1 labels=$2 encoder=$3 work=$4
 minutes=${MINUTES:-270}
 here=$(dirname "$0")
 shipped="--set network.tnet_edge=416 --set network.mnet_edge=512 --set freeze_norms=True"
+canvases="(512,512),(512,320),(320,512),(512,384),(384,512),(640,480),(480,640)"
 
 train() { # STAGE OUT SHARE-OF-MINUTES OPTIONS...
-	stage=$1 out=$2 share=$3
+	stage=$1 out=$2 share=$(awk "BEGIN { print $minutes * $3 / 100 }")
 	shift 3
-	shm-train "$stage" --variant live --data "$work/pack" --out "$work/$out" --minutes $((minutes * share / 100)) \
-		--precision bf16 "$@"
+	shm-train "$stage" --variant live --data "$work/pack" --out "$work/$out" --minutes "$share" --precision bf16 "$@"
 }
 
 [ -d "$work/pack" ] || shm-data pack "$data" "$work/pack" --labels "$labels" --exclude "$here/exclude.txt"
-train e2e coarse 45 --init "$encoder" --set loss.trimap=0.15
+train e2e coarse 42 --init "$encoder" --set loss.trimap=0.15
 python "$here/finish.py" "$work/coarse/last.pt" --out "$work/coarse-large.pt"
 train e2e settled 15 --start "$work/coarse-large.pt" --rate 6e-4 --encoder-rate 1.2e-4 --set final_rate=0.3 \
 	$shipped --set loss.trimap=0.08 --set warmup_steps=30
 train mnet details 8 --start "$work/settled/last.pt" --rate 1e-3 --set final_rate=0.05 $shipped --set warmup_steps=20
 train e2e fine 20 --start "$work/details/last.pt" --rate 6e-4 --set decoder_share=0.33 --set final_rate=0.05 $shipped \
 	--set loss.trimap=0.3 --set loss.trimap_end=0.3 --set loss.raw=0.3 --set loss.gradient=0.4 --set loss.coarse=0.3 \
-	--set patches_per_canvas=3 --set warmup_steps=30 --set "frozen=('tnet.encoder',)" \
-	--set "data.canvases=((512,512),(512,320),(320,512),(512,384),(384,512),(640,480),(480,640))"
-python "$here/finish.py" "$work/fine/last.pt" "$work/details/last.pt" --mnet "$work/fine/last.pt" --out "$work/mean.pt"
-train mnet polished 12 --start "$work/mean.pt" --rate 8e-4 --set final_rate=0.02 $shipped --set loss.gradient=1.0 \
-	--set warmup_steps=20
+	--set loss.gamma=0.8 --set warmup_steps=30 --set "frozen=('tnet.encoder',)" \
+	--set "data.canvases=($canvases)" --set data.mix.cutout=0.42 --set data.mix.photo=0.2 --set data.mix.recomposed=0.19
+python "$here/finish.py" "$work/fine/last.pt" --sharpen 1.3 --ask 0.5 --out "$work/sharpened.pt"
+train mnet polished 15 --start "$work/sharpened.pt" --rate 7e-4 --set final_rate=0.02 $shipped --set loss.gradient=1.0 \
+	--set loss.gamma=0.8 --set warmup_steps=20 --set "data.canvases=($canvases,(640,640))" --set data.mix.cutout=0.55 \
+	--set data.mix.photo=0.17 --set data.mix.recomposed=0.18
 python "$here/finish.py" "$work/polished/last.pt" --out "$work/live.pt"
 shm-export --ckpt "$work/live.pt" --out "$work/export" --name shm-live --compact --int8 --flavour none

@@ -194,25 +194,20 @@ LIVE_DATA = DataConfig(
 LIVE_TNET = TNetConfig(data=LIVE_DATA)
 
 # Mostly exact alphas: what M-Net has to learn is hair, and teachers' mattes are blurred there. T-Net's own trimaps,
-# because a small T-Net errs in ways that no dilation imitates, and the small M-Net has to live with them.
+# because a small T-Net errs in ways that no dilation imitates, and the small M-Net has to live with them. Whole
+# canvases: patches that hold all edges overlap so much that they took longer, and hid what M-Net sees around them in
+# use.
 LIVE_MNET = MNetConfig(
-    data=DataConfig(
-        batch_size=4,
-        patches=(320,),
-        patch_size=320,
-        unknown_radius=0.012,
-        mix=MixConfig(cutout=0.5, photo=0.2, recomposed=0.2, mask=0.0, nobody=0.1),
-        augment=LIVE_AUGMENT,
-    ),
+    data=replace(LIVE_DATA, batch_size=4, mix=MixConfig(cutout=0.5, photo=0.2, recomposed=0.2, mask=0.0, nobody=0.1)),
     loss=MNetLossConfig(coarse=1.0),
     trimaps="tnet",
-    patches_per_canvas=3,
+    patches_per_canvas=0,
     rate=1e-3,
     warmup_steps=50,
     ema_decay=0.995,
 )
 
-LIVE_E2E = EndToEndConfig(data=LIVE_DATA, loss=LossConfig(raw=0.1, gradient=0.1, coarse=0.1), patches_per_canvas=2)
+LIVE_E2E = EndToEndConfig(data=LIVE_DATA, loss=LossConfig(raw=0.1, gradient=0.1, coarse=0.1), patches_per_canvas=0)
 
 # Chen et al. 2018, sections 4.5 and 5.1: composites only, flipped and else left as they are; T-Net sees the 800 crop,
 # M-Net patches of it at 320; Adam at 1e-5 throughout. An 800 px crop of a composite is a figure placed at random here.
