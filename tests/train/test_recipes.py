@@ -1,0 +1,51 @@
+"""The recipe of the packaged weights, in miniature: every command of it fits the next one and the options of today."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from shm_train.checkpoint import load_checkpoint
+from shm_train.networks import LiveConfig
+from tests.train.test_init import efficientnet_lite0
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+SMALL = "--workers 0 --threads 1 --set data.batch_size=2 --set num_validation=2 --set data.patches='(64,)'"
+COMMANDS = {  # small canvases, and nothing exported, which tests of its own cover
+    "shm-train": f"exec {sys.executable} -m shm_train.cli.train \"$@\" {SMALL} --set data.canvases='((64,96),)'",
+    "shm-export": 'echo "$@"',
+    "python": f'exec {sys.executable} "$@"',
+}
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """With these commands in place of the installed ones, and a second of training for all runs together."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, line in COMMANDS.items():
+        command = folder / name
+        command.write_text(f"#!/bin/sh\n{line}\n")
+        command.chmod(0o755)
+    root = str(RECIPES.parent)
+    return os.environ | {"PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": root, "MINUTES": "0.02"}
+
+
+@pytest.mark.slow
+def test_the_recipe_of_the_packaged_weights_runs_to_its_end(pack, tmp_path, environment):
+    """From the encoder's weights to a checkpoint at the sizes that ship, each run from the last one's."""
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "pack").symlink_to(pack.folder)
+    torch.save(efficientnet_lite0(), tmp_path / "encoder.pth")
+    arguments = ["data", "labels", str(tmp_path / "encoder.pth"), str(work)]
+    ended = subprocess.run(
+        ["sh", str(RECIPES / "live.sh"), *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert f"--ckpt {work}/live.pt" in ended.stdout
+    config = load_checkpoint(work / "live.pt").config
+    assert config == LiveConfig(tnet_edge=416, mnet_edge=512)
