@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 COMPOSED = "soft"  # the set of cut-outs with exact alphas, composed over grounds with nobody in them
 FOLDER = "folder"
 SEED = 20
-GROUNDS_PER_CUTOUT = 2
+GROUNDS_PER_CUTOUT = 8  # with two, ratios of models went from 0.7 to 1.2, by which grounds the seed drew
 CUTOUTS_PER_SOURCE = 12  # evenly taken: the frames of a clip are nearly one picture
 CANVASES = ((480, 640), (640, 480), (640, 640))  # (height, width), in turn
 
