@@ -70,7 +70,7 @@ def find_cases(data: Path, limit: int | None) -> list[Case]:
 
 
 def composed_cases(pack: Pack) -> list[Case]:
-    """Every held-out cut-out of a pack over two held-out grounds; no grounds, no cases."""
+    """Every held-out cut-out of a pack over held-out grounds; no grounds, no cases."""
     by_source = defaultdict(list)
     for sample in pack.of("cutout", held_out=True):
         by_source[sample.source].append(sample)

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.peer_sets import SETS, held_out_cases, upper_body
 from shm_deploy.errors import SpecError
+from shm_train.evaluation.cases import GROUNDS_PER_CUTOUT
 from tests.benchmarks.small_pack import write_pack
 
 
@@ -13,7 +14,7 @@ def test_every_set_is_made_of_held_out_samples(tmp_path):
     """A cut-out stands before two grounds; the mask serves whole and cropped; training samples never appear."""
     pack = write_pack(tmp_path)
     cases = held_out_cases(pack, None)
-    assert [case.set_name for case in cases] == ["soft", "soft", *SETS[1:]]
+    assert [case.set_name for case in cases] == ["soft"] * GROUNDS_PER_CUTOUT + [*SETS[1:]]
     assert not any("seen" in case.key for case in cases)
 
 

@@ -10,7 +10,7 @@ from benchmarks.peer_sets import SETS, held_out_cases
 from benchmarks.peer_sheet import Judged, hard_and_random, write_sheet
 from benchmarks.peers import compare, main, rows_of
 from shm_deploy.errors import ArtifactError, BackendUnavailable, MediaError, SpecError
-from shm_train.evaluation.cases import Case, Scene
+from shm_train.evaluation.cases import GROUNDS_PER_CUTOUT, Case, Scene
 from tests.benchmarks.small_pack import write_pack
 
 PEERS = """
@@ -94,7 +94,7 @@ def test_models_meet_on_the_same_pictures(tmp_path):
     rows, judged = compare(cases, {"ours": level(0), "rvm_mobilenetv3": level(0.5)})
     by_name = {(row["set"], row["source"], row["model"]): row for row in rows}
     assert len(judged) == len(cases)
-    assert by_name["soft", "studio", "ours"]["num_pictures"] == 2
+    assert by_name["soft", "studio", "ours"]["num_pictures"] == GROUNDS_PER_CUTOUT
     assert by_name["empty", "all", "ours"]["scores"] == {"mean_alpha": 0}
     assert by_name["empty", "places", "rvm_mobilenetv3"]["scores"] == {"mean_alpha": 500}
     assert by_name["empty", "all", "ours"]["ratio_to_rvm"] == {"mean_alpha": 0}

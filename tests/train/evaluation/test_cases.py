@@ -6,7 +6,7 @@ import pytest
 
 from shm_deploy.errors import ArtifactError, SpecError
 from shm_train.data.samples import Pack
-from shm_train.evaluation.cases import evenly, find_cases
+from shm_train.evaluation.cases import GROUNDS_PER_CUTOUT, evenly, find_cases
 from tests.train.data.folders import ALPHA, picture, write
 
 
@@ -58,10 +58,10 @@ def test_an_alpha_of_another_size_is_refused(folder):
         find_cases(folder, None)[1].scene()
 
 
-def test_held_out_cut_outs_are_composed_twice(pack):
-    """Two cut-outs over two grounds each; the same every time."""
+def test_held_out_cut_outs_are_composed_over_several_grounds(pack):
+    """Two cut-outs over eight grounds each; the same every time."""
     cases = find_cases(pack.folder, None)
-    assert [case.source for case in cases] == ["drawn"] * 4
+    assert [case.source for case in cases] == ["drawn"] * 2 * GROUNDS_PER_CUTOUT
     first, again = cases[0].scene(), find_cases(pack.folder, None)[0].scene()
     assert first.image.shape == (480, 640, 3)
     assert np.array_equal(first.image, again.image)
