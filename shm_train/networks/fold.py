@@ -22,9 +22,9 @@ def fold(network: SemanticHumanMatting) -> SemanticHumanMatting:
     may be written as they like.
 
     Args:
-        network: float32, in evaluation mode; stays as it is.
+        network: float32; stays as it is, in whatever mode.
     """
-    folded = copy.deepcopy(network)
+    folded = copy.deepcopy(network).eval()
     for norm, convolution in convolution_before(folded).items():
         convolution.weight, convolution.bias = fuse_conv_bn_weights(
             convolution.weight,

@@ -91,9 +91,8 @@ def test_true_trimaps_reach_mnet_in_place_of_tnets(pack):
     before = mnet_losses(network, batch, look(network, batch, "true"), 48, "true", config)["total"].item()
     with torch.no_grad():
         network.tnet.logits.bias += 5 * torch.randn(3)
-    assert mnet_losses(network, batch, look(network, batch, "true"), 48, "true", config)[
-        "total"
-    ].item() == pytest.approx(before, rel=1e-6)
+    after = mnet_losses(network, batch, look(network, batch, "true"), 48, "true", config)["total"].item()
+    assert after == pytest.approx(before, rel=1e-6)
     patch = cut_patches(batch["mnet_trimap"], batch["patches"].tolist(), 48)
     image = batch["image"].float()
     features = [cut_features(x, batch["patches"].tolist(), image.shape[-2:], 48) for x in network.features(image)]
@@ -117,9 +116,8 @@ def test_deep_image_matting_learns_in_the_unknown_region_only(pack):
     for trimap in (batch["mnet_trimap"], batch["trimap"]):
         trimap[:] = 0
         trimap[:, spec.BACKGROUND] = 1
-    mnet_losses(network, batch, look(network, batch, "true"), 48, "true", MNetLossConfig(raw=0, gradient=0, coarse=1))[
-        "total"
-    ].backward()
+    seen = look(network, batch, "true")
+    mnet_losses(network, batch, seen, 48, "true", MNetLossConfig(raw=0, gradient=0, coarse=1))["total"].backward()
     assert not network.mnet.mnet.prediction.weight.grad.any()
 
 
