@@ -8,10 +8,11 @@
 # Three runs end to end, each from the last one's weights: at T-Net's small input most of the way, then at the size that
 # ships, with batch norms that keep their statistics, at last, after M-Net has learned alone for a while, without the
 # encoder, which has learned enough. M-Net alone ends it, under the T-Net that ships, sharpened. MINUTES is how long all
-# take together, on two CPU cores with instructions for bfloat16. On a GPU, see recipes/live_gpu.sh.
+# take together, on two CPU cores; PRECISION=fp32 where bfloat16 does not pay (docs/training.md). On a GPU, see
+# recipes/live_gpu.sh.
 set -eu
 data=$1 labels=$2 encoder=$3 work=$4
-minutes=${MINUTES:-270}
+minutes=${MINUTES:-270} precision=${PRECISION:-bf16}
 here=$(dirname "$0")
 shipped="--set network.tnet_edge=416 --set network.mnet_edge=512 --set freeze_norms=True"
 canvases="(512,512),(512,320),(320,512),(512,384),(384,512),(640,480),(480,640)"
@@ -19,7 +20,8 @@ canvases="(512,512),(512,320),(320,512),(512,384),(384,512),(640,480),(480,640)"
 train() { # STAGE OUT SHARE-OF-MINUTES OPTIONS...
 	stage=$1 out=$2 share=$(awk "BEGIN { print $minutes * $3 / 100 }")
 	shift 3
-	shm-train "$stage" --variant live --data "$work/pack" --out "$work/$out" --minutes "$share" --precision bf16 "$@"
+	shm-train "$stage" --variant live --data "$work/pack" --out "$work/$out" --minutes "$share" \
+		--precision "$precision" "$@"
 }
 
 [ -d "$work/pack" ] || shm-data pack "$data" "$work/pack" --labels "$labels" --exclude "$here/exclude.txt"

@@ -1,13 +1,21 @@
 #!/bin/sh
-# Pictures with nobody in them, animals above all, which get mistaken for people: recipes/nobody.sh REPOSITORY DATA
+# Pictures with nobody in them, but animals, clothes or furniture, which get mistaken for people:
+# recipes/nobody.sh MIRROR DATA
 #
-#   REPOSITORY  a git directory of github.com/EliSchwartz/imagenet-sample-images, one picture of each ImageNet class
-#   DATA        the training data; nobody.txt's pictures go to DATA/backgrounds/imagenet_samples
+#   MIRROR  where the repositories are mirrored, as OWNER+NAME/repo, a git directory or a checkout of it
+#   DATA    the training data; the pictures of nobody/SOURCE.txt go to DATA/backgrounds/SOURCE
 #
-# nobody.txt is what is left of the thousand where neither peers' models nor the eye find people, and nothing is near a
-# held-out picture of the training data's README.
+# Each list begins with its repository and commit. It is what is left of the repository, or of a part of it drawn by
+# chance, where neither peers' models nor the eye find people, and nothing is near a held-out picture of the training
+# data's README.
 set -eu
-repository=$1 folder=$2/backgrounds/imagenet_samples
-mkdir -p "$folder"
-xargs -d '\n' git -C "$repository" archive bc69043e2862758a1906c6a24a792bb28c6bb2ff -- <"$(dirname "$0")/nobody.txt" |
-	tar -x -C "$folder"
+mirror=$1 data=$2
+for list in "$(dirname "$0")"/nobody/*.txt; do
+	read -r _ repository commit <"$list"
+	folder=$data/backgrounds/$(basename "$list" .txt)
+	mkdir -p "$folder"
+	tail -n +2 "$list" |
+		xargs -d '\n' git -C "$mirror/$(echo "$repository" | tr / +)/repo" archive "$commit" -- |
+		tar -x -C "$folder" --transform 's|.*/||'
+	find "$folder" -mindepth 1 -type d -delete
+done

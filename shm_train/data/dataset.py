@@ -62,8 +62,6 @@ class DataConfig:
             raise SpecError(f"got seed {self.seed}; 0 to {NUM_SEEDS - 1} is wanted")
         if not self.canvases or not self.patches:
             raise SpecError(f"got canvases {self.canvases} and patches {self.patches}; at least one each is wanted")
-        if max(self.patches) > min(min(canvas) for canvas in self.canvases):
-            raise SpecError(f"got patches {self.patches}; they must fit into every canvas of {self.canvases}")
         if not 0 <= self.mnet_radius[0] <= self.mnet_radius[1]:
             raise SpecError(f"got mnet_radius {self.mnet_radius}; a range, lowest first, is wanted")
         if min(*self.patches, self.patch_size) < MIN_PATCH:
@@ -101,7 +99,7 @@ class Draw(NamedTuple):
 class ComposedDataset(Dataset[dict[str, Tensor]]):
     """Examples by number, made on the fly; the canvas changes from batch to batch."""
 
-    def __init__(self, pack: Pack, config: DataConfig, *, held_out: bool, num_patches: int = 1) -> None:
+    def __init__(self, pack: Pack, config: DataConfig, *, held_out: bool, num_patches: int = 0) -> None:
         """Sort the pack's samples by kind.
 
         Args:
@@ -111,8 +109,11 @@ class ComposedDataset(Dataset[dict[str, Tensor]]):
             num_patches: for M-Net, of each example.
 
         Raises:
-            SpecError: the pack has no people or no backgrounds on this side of the split.
+            SpecError: the pack has no people or no backgrounds on this side of the split, or patches are wanted that
+                do not fit into every canvas.
         """
+        if num_patches and max(config.patches) > min(min(canvas) for canvas in config.canvases):
+            raise SpecError(f"got patches {config.patches}; they must fit into every canvas of {config.canvases}")
         self.pack = pack
         self.config = config
         self.num_patches = num_patches

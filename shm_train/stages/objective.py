@@ -76,10 +76,11 @@ def end_to_end_losses(
     image = batch["image"].float()
     segmented = network.tnet(image)
     trimap = torch.softmax(segmented.logits, dim=1)
-    cut, seen = _cut(image, Seen(trimap, segmented.features), batch["patches"].tolist(), patch_size)
-    raw_alpha = network.mnet(cut, *seen)
+    patches = Patches.of(batch, patch_size)
+    seen = patches.cut_seen(Seen(trimap, segmented.features))
+    raw_alpha = network.mnet(patches.cut(image), *seen)
     alpha = network.fusion(seen.trimap, raw_alpha.alpha)
-    truth = _truth_of_patches(batch, patch_size, seen.trimap)
+    truth = _truth_of_patches(batch, patches, seen.trimap)
     terms = {
         "prediction": truth.prediction_loss(alpha, config.gamma),
         "trimap": trimap_loss(segmented.logits, batch["trimap"], batch["sure"]),
@@ -98,6 +99,30 @@ class Seen(NamedTuple):
 
     trimap: Tensor  # (N, 3, h, w) float32 in 0..1, of the image's size or a smaller one
     features: Sequence[Tensor]  # T-Net's, see `SemanticHumanMatting.features`
+
+
+class Patches(NamedTuple):
+    """M-Net's squares of each canvas; none: it sees whole canvases as they are, just as it will get frames."""
+
+    places: list[list[list[int]]]  # of each canvas, top, left and side of its squares [px]
+    size: int  # side to which they are resized [px]
+    canvas: torch.Size  # (height, width) [px]
+
+    @classmethod
+    def of(cls, batch: dict[str, Tensor], size: int) -> Patches:
+        """Those of a batch of `ComposedDataset`."""
+        return cls(batch["patches"].tolist(), size, batch["image"].shape[-2:])
+
+    def cut(self, x: Tensor) -> Tensor:
+        """The squares, (N K, C, size, size), of planes of the canvas' size, (N, C, H, W); float32."""
+        return cut_patches(x.float(), self.places, self.size) if self.places[0] else x.float()
+
+    def cut_seen(self, seen: Seen) -> Seen:
+        """What belongs to the squares."""
+        if not self.places[0]:
+            return seen
+        features = [cut_features(map_, self.places, self.canvas, self.size) for map_ in seen.features]
+        return Seen(self.cut(resize(seen.trimap, self.canvas)), features)
 
 
 @torch.no_grad()
@@ -142,24 +167,15 @@ def mnet_losses(
         trimaps: which ones M-Net gets.
         config: the weights.
     """
-    image, seen = _cut(batch["image"].float(), seen, batch["patches"].tolist(), patch_size)
-    raw_alpha = network.mnet(image, *seen)
+    patches = Patches.of(batch, patch_size)
+    seen = patches.cut_seen(seen)
+    raw_alpha = network.mnet(patches.cut(batch["image"]), *seen)
     alone = trimaps == "true" and network.config.method != "dim"
     alpha = raw_alpha.alpha if alone else network.fusion(seen.trimap, raw_alpha.alpha)
-    truth = _truth_of_patches(batch, patch_size, seen.trimap)
+    truth = _truth_of_patches(batch, patches, seen.trimap)
     terms = {"prediction": truth.prediction_loss(alpha, config.gamma)}
     coarse_known = 0.0 if network.config.method == "dim" else COARSE_KNOWN
     return _weighted(terms, {"prediction": 1.0}, truth, raw_alpha, alpha, config, coarse_known)
-
-
-def _cut(image: Tensor, seen: Seen, places: list[list[list[int]]], patch_size: int) -> tuple[Tensor, Seen]:
-    """The same of patches; of whole canvases, where there are none: as they are, just as M-Net will get frames."""
-    if not places[0]:
-        return image, seen
-    canvas = image.shape[-2:]
-    trimap = cut_patches(resize(seen.trimap, canvas), places, patch_size)
-    features = [cut_features(map_, places, canvas, patch_size) for map_ in seen.features]
-    return cut_patches(image, places, patch_size), Seen(trimap, features)
 
 
 def _sure_of_soft(batch: dict[str, Tensor]) -> Tensor:
@@ -184,14 +200,11 @@ class PatchTruth(NamedTuple):
         return prediction_loss(alpha_raw, self.alpha, self.contrast, self.unknown, gamma)
 
 
-def _truth_of_patches(batch: dict[str, Tensor], patch_size: int, trimap_patch: Tensor) -> PatchTruth:
+def _truth_of_patches(batch: dict[str, Tensor], patches: Patches, trimap_patch: Tensor) -> PatchTruth:
     """M-Net answers for what it is asked, too: a T-Net in error calls things beside people unknown."""
-    places = batch["patches"].tolist()
     unknown = batch["trimap"][:, spec.UNKNOWN, None]
     whole = (batch["alpha"], batch["foreground"], batch["background"], _sure_of_soft(batch), unknown)
-    alpha, foreground, background, sure, unknown = (
-        cut_patches(each.float(), places, patch_size) if places[0] else each.float() for each in whole
-    )
+    alpha, foreground, background, sure, unknown = map(patches.cut, whole)
     said = resize(trimap_patch[:, spec.UNKNOWN, None].detach().float(), unknown.shape[-2:])
     asked = torch.maximum(unknown, said)
     return PatchTruth(alpha, colour_contrast(foreground, background), sure, sure * asked)

@@ -35,7 +35,7 @@ class Stage:
     groups: list[ParameterGroup]  # what learns
     predict: Callable[[SemanticHumanMatting, dict[str, Tensor]], Matting] = _whole  # what is validated
     score: tuple[str, ...] = ALPHA_SCORE  # numbers of the validation whose sum chooses the best weights
-    num_patches: int = 1  # of each example
+    num_patches: int = 0  # for M-Net, of each example
 
 
 class Objective(nn.Module):

@@ -87,7 +87,7 @@ def test_a_draw_names_what_an_example_is_made_of(pack):
 def test_the_patch_lies_within_the_canvas(pack):
     """Top, left and side; sides are drawn from the config's."""
     config = replace(TINY_DATA, patches=(32, 48, 64))
-    dataset = ComposedDataset(pack, config, held_out=False)
+    dataset = ComposedDataset(pack, config, held_out=False, num_patches=1)
     sides = set()
     for number in range(20):
         example = dataset[number]
@@ -156,16 +156,23 @@ def test_a_pack_without_people_is_refused(pack):
         ComposedDataset(lonely, TINY_DATA, held_out=False)
 
 
+def test_patches_that_no_canvas_holds_are_refused_where_patches_are_cut(pack):
+    """Who sees whole canvases need not say how large patches would be."""
+    config = replace(TINY_DATA, patches=(96,))
+    assert ComposedDataset(pack, config, held_out=False)[0]["patches"].shape == (0,)
+    with pytest.raises(SpecError, match="must fit"):
+        ComposedDataset(pack, config, held_out=False, num_patches=1)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"patches": (128,)}, "must fit"),
         ({"patch_size": 8}, "at least 16"),
         ({"batch_size": 0}, "batch_size 0"),
         ({"seed": -1}, "got seed -1; 0 to 16777215"),
         ({"seed": 1 << 24}, "got seed 16777216; 0 to 16777215"),
     ],
-    ids=["patch too large", "patch too small", "no batch", "negative seed", "large seed"],
+    ids=["patch too small", "no batch", "negative seed", "large seed"],
 )
 def test_impossible_configs_are_refused(change, message):
     """Before training, not at step 40,000."""

@@ -37,7 +37,7 @@ def run(rank: int, count: int, ports: tuple[int, int], config: EndToEndConfig, p
 
 def _keep_gradients(config: EndToEndConfig, pack: Pack, rank: int, count: int, folder: Path | None) -> None:
     network, objective = frozen(config)
-    batches = endless_batches(ComposedDataset(pack, config.data, held_out=False), 0, 0, rank, count)
+    batches = endless_batches(ComposedDataset(pack, config.data, held_out=False, num_patches=1), 0, 0, rank, count)
     together = DistributedDataParallel(objective)  # kept until the gradients are there
     together(next(batches), 0.5)["total"].backward()
     if folder is not None:

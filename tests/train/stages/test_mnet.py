@@ -86,7 +86,7 @@ def test_true_trimaps_reach_mnet_in_place_of_tnets(pack):
     """Under true trimaps, what T-Net would say of them changes nothing; L_p counts raw alpha over the whole patch."""
     network = fresh().train()
     network.tnet.eval()
-    batch = next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False), 2)))
+    batch = next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False, num_patches=1), 2)))
     config = MNetLossConfig(raw=0, gradient=0)
     before = mnet_losses(network, batch, look(network, batch, "true"), 48, "true", config)["total"].item()
     with torch.no_grad():
@@ -112,7 +112,7 @@ def test_deep_image_matting_learns_in_the_unknown_region_only(pack):
     torch.manual_seed(0)
     network = SemanticHumanMatting(replace(TINY_NETWORK, method="dim")).train()
     network.tnet.eval()
-    batch = next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False), 2)))
+    batch = next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False, num_patches=1), 2)))
     for trimap in (batch["mnet_trimap"], batch["trimap"]):
         trimap[:] = 0
         trimap[:, spec.BACKGROUND] = 1

@@ -67,7 +67,7 @@ def terms(pack):
     """The losses of one batch under a number of weights: progress, config -> terms."""
     torch.manual_seed(0)
     network = SemanticHumanMatting(TINY_NETWORK).eval()
-    batch = next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False), 2)))
+    batch = next(iter(first_examples(ComposedDataset(pack, TINY_DATA, held_out=False, num_patches=1), 2)))
 
     def compute(progress, config):
         with torch.no_grad():
@@ -97,7 +97,7 @@ def test_hard_masks_are_learned_by_the_trimap_loss_alone(pack):
     torch.manual_seed(0)
     network = SemanticHumanMatting(TINY_NETWORK).train()
     masks = replace(TINY_DATA, mix=MixConfig(cutout=0, photo=0, recomposed=0, mask=1, nobody=0))
-    batch = next(iter(first_examples(ComposedDataset(pack, masks, held_out=False), 2)))
+    batch = next(iter(first_examples(ComposedDataset(pack, masks, held_out=False, num_patches=1), 2)))
     found = end_to_end_losses(network, batch, 48, LossConfig(), 0)
     assert found["prediction"].item() == found["known_region"].item() == 0
     assert found["trimap"].item() > 0
@@ -115,7 +115,7 @@ def test_mnet_answers_for_what_tnet_calls_unknown(pack):
     torch.nn.init.zeros_(network.tnet.logits.weight)
     torch.nn.init.constant_(network.mnet.prediction.bias, 2.0)
     nobody = replace(TINY_DATA, mix=MixConfig(cutout=1e-9, photo=0, recomposed=0, mask=0, nobody=1))
-    batch = next(iter(first_examples(ComposedDataset(pack, nobody, held_out=False), 2)))
+    batch = next(iter(first_examples(ComposedDataset(pack, nobody, held_out=False, num_patches=1), 2)))
 
     def raw_loss(known: float) -> float:
         network.tnet.logits.bias.data = torch.tensor([0.0, known, 100.0 - known])  # order F, B, U
@@ -131,7 +131,7 @@ def test_patches_of_several_sizes_train_together(pack):
     torch.manual_seed(0)
     network = SemanticHumanMatting(TINY_NETWORK).train()
     data = replace(TINY_DATA, patches=(32, 48, 64), patch_size=32)
-    batch = next(iter(first_examples(ComposedDataset(pack, data, held_out=False), 2)))
+    batch = next(iter(first_examples(ComposedDataset(pack, data, held_out=False, num_patches=1), 2)))
     end_to_end_losses(network, batch, data.patch_size, LossConfig(), 0)["total"].backward()
     assert network.tnet.encoder.stem[1].weight.grad.abs().sum() > 0
     assert network.mnet.prediction.weight.grad.abs().sum() > 0

@@ -52,7 +52,7 @@ def test_both_have_equal_weights(joined):
 def test_their_mean_gradient_is_that_of_the_joined_batch(joined, shared_config, pack):
     """Within 1e-6, with batch norms that keep their statistics, though one has more sure pixels than the other."""
     network, objective = frozen(shared_config)
-    batch = next(endless_batches(ComposedDataset(pack, shared_config.data, held_out=False), 0, 0))
+    batch = next(endless_batches(ComposedDataset(pack, shared_config.data, held_out=False, num_patches=1), 0, 0))
     counts = batch["sure"].sum(dim=(1, 2, 3))
     assert counts[:4].sum() != counts[4:].sum()
     objective(batch, 0.5)["total"].backward()
