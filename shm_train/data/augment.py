@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from shm_deploy.errors import SpecError
 
-PROBABILITIES = ("flip", "second_person", "hidden", "blurred_background", "low_light", "grey", "noise", "blur", "jpeg")
-
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
@@ -22,7 +20,6 @@ class AugmentConfig:
     shear: float = 0.0  # largest, of all of them: what goes right per pixel down
     figure: tuple[float, float] = (0.4, 2.2)  # height of a composed figure, of the canvas' height
     second_person: float = 0.15
-    hidden: float = 0.0  # of a composed figure being hidden in part, as by a desk
     blurred_background: float = 0.35
     gain: tuple[float, float] = (0.6, 1.5)
     gamma: tuple[float, float] = (0.65, 1.5)
@@ -37,7 +34,7 @@ class AugmentConfig:
     jpeg: float = 0.4
 
     def __post_init__(self) -> None:
-        for name in PROBABILITIES:
+        for name in ("flip", "second_person", "blurred_background", "low_light", "grey", "noise", "blur", "jpeg"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SpecError(f"got {name} {getattr(self, name)}; a probability in 0..1 is wanted")
         for name in ("rotation", "tilt", "shear", "offset"):

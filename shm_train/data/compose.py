@@ -81,26 +81,7 @@ def _figure(
     (colours,) = same_light((person.foreground,), config, rng)
     colours = warp(colours, matrix, canvas, cv2.BORDER_REPLICATE)
     alpha = np.divide(warp(person.alpha, matrix, canvas, cv2.BORDER_CONSTANT), 255, dtype=np.float32)
-    if config.hidden and rng.random() < config.hidden:
-        alpha = _hidden_in_part(alpha, rng)
     return colours, alpha
-
-
-def _hidden_in_part(alpha: NDArray[np.float32], rng: Generator) -> NDArray[np.float32]:
-    """Alpha (H, W) without what lies beyond a straight edge: most often what is below it, as behind a desk.
-
-    A network that has seen whole people only takes whatever is dark below a head for a body.
-    """
-    rows, columns = np.nonzero(alpha > 0.1)
-    if not rows.size:
-        return alpha
-    direction = rng.normal(0, 0.3) if rng.random() < 0.75 else rng.uniform(-np.pi, np.pi)  # of down [rad]
-    down, right = np.cos(direction), np.sin(direction)
-    along = down * rows + right * columns
-    edge = along.min() + rng.uniform(0.3, 0.95) * np.ptp(along)
-    height, width = alpha.shape
-    before = edge - down * np.arange(height)[:, None] - right * np.arange(width)  # [px]
-    return (alpha * np.clip(before / rng.uniform(0.5, 3) + 0.5, 0, 1)).astype(np.float32)
 
 
 def _blend(over: NDArray[np.uint8], under: NDArray[np.uint8], weight: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -168,7 +168,6 @@ LIVE_AUGMENT = AugmentConfig(
     max_enlargement=1.5,
     rotation=6.0,
     figure=(0.5, 1.6),
-    hidden=0.15,
     blurred_background=0.2,
     gain=(0.85, 1.2),
     gamma=(0.85, 1.2),

@@ -51,26 +51,6 @@ def test_light_on_the_person_alone_leaves_the_background():
     assert (np.abs(composed.image.astype(int) - 100) <= 1).all()
 
 
-def test_a_figure_hidden_in_part_shows_the_ground_there():
-    """Something of every figure is left, mostly its upper part, and what is gone is ground in the picture, too."""
-    kept = {True: [], False: []}
-    for seed in range(40):
-        whole, hidden = (
-            composed_example(
-                [photograph()], ground(), CANVAS, replace(UNCHANGED, hidden=share), np.random.default_rng(seed)
-            )
-            for share in (1e-9, 1.0)
-        )
-        assert (hidden.alpha <= whole.alpha).all()
-        assert 0.1 < hidden.alpha.sum() / whole.alpha.sum() < 1
-        assert (hidden.image[hidden.alpha == 0] == 100).all()
-        rows = np.flatnonzero((whole.alpha > 0.5).any(1))
-        for upper, part in ((True, rows[: len(rows) // 2]), (False, rows[len(rows) // 2 :])):
-            kept[upper].append(hidden.alpha[part].sum() / whole.alpha[part].sum())
-    assert np.mean(kept[True]) > 0.8
-    assert np.mean(kept[True]) > np.mean(kept[False]) + 0.2
-
-
 def test_light_on_the_person_differs_between_examples():
     """Within the range."""
     config = replace(UNCHANGED, foreground_gain=(0.5, 1.5))
