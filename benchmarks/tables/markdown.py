@@ -18,4 +18,4 @@ def origin(record: Record) -> str:
     """Device, processors, commit and day of a result."""
     environment = record["environment"]
     commit = (environment["commit"] or "unknown")[:7] + ("+changes" if environment["dirty"] else "")
-    return f"{record['device']}, {environment['num_cpus']} CPUs, commit {commit}, {environment['created'][:10]}."
+    return f"{environment['device']}, {environment['num_cpus']} CPUs, commit {commit}, {environment['created'][:10]}."

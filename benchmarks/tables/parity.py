@@ -13,7 +13,7 @@ def parity_table(record: Record) -> str:
         "The worst |Δα| of any size between ONNX Runtime and PyTorch; float: the parts, bytes: what `Matter` "
         "gives, for live by tiles. Every size and the four metrics: benchmarks/results/parity.json."
     )
-    origins = [f"{model['variant']}: {origin({**model, 'device': record['device']})}" for model in record["models"]]
+    origins = [f"{model['variant']}: {origin(model)}" for model in record["models"]]
     return "\n".join([table(heading, rows), "", " ".join([note, *origins])])
 
 
