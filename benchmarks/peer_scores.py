@@ -10,32 +10,38 @@ from numpy.typing import NDArray
 from shm_deploy import metrics
 from shm_deploy.errors import SpecError
 from shm_train.data.labels import iou
-from shm_train.evaluation.cases import Scene
+from shm_train.evaluation.cases import COMPOSED, SEEN, Scene
+from shm_train.evaluation.regions import errors_by_distance
 
 Scores = dict[str, float]
 
 PER_MILLE = 1000
+BOUNDS = {"sad_to_0.012": 0.012, "sad_to_0.05": 0.05}  # of the short side
 LOWEST = 10  # [percent] of the pictures: the quantile that tells how bad the bad ones are
 
 
 def score(set_name: str, scene: Scene, alpha: NDArray[np.float32]) -> Scores:
     """The scores of one alpha (H, W) in 0..1; errors are per-pixel means times 1000.
 
-    `soft`: the paper's four. `empty`: mean alpha. Others: mean absolute error where the truth is sure, and the
-    intersection over union of what is over a half, on all pixels.
+    `soft` and `seen`: the paper's four, and the SAD by distance from the true transition. `empty`: mean alpha. Others:
+    mean absolute error where the truth is sure, and the intersection over union of what is over a half, on all pixels.
 
     Raises:
         SpecError: the alpha is not of the picture's size, or not in 0..1.
     """
     if alpha.shape != scene.truth.shape:
         raise SpecError(f"got an alpha of {alpha.shape} for a picture of {scene.truth.shape}; wanted is the same size")
-    if set_name == "soft":
+    if set_name in (COMPOSED, SEEN):
         found = metrics.quality(alpha, scene.truth)
+        bands = errors_by_distance(alpha, scene.truth, list(BOUNDS.values()))
         return {
             "sad": PER_MILLE * found.sad,
             "mse": PER_MILLE * found.mse,
             "gradient": PER_MILLE * found.gradient,
             "connectivity": PER_MILLE * found.connectivity,
+        } | {
+            name: PER_MILLE * error
+            for name, error in zip(["sad_transition", *BOUNDS, "sad_beyond"], bands, strict=True)
         }
     if set_name == "empty":
         return {"mean_alpha": PER_MILLE * float(alpha.mean())}

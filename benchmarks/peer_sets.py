@@ -1,8 +1,9 @@
-"""The pictures on which models are compared: of the held-out half of a pack, the same on every machine.
+"""The pictures on which models are compared: of a pack's held-out part, the same on every machine.
 
 `soft`: cut-outs with exact alphas, composed over grounds with nobody in them. `whole_body`: photographs with hard
 masks made by people, unsure along the edge. `upper_body`: crops of those. `agreement`: photographs with teachers'
-labels, which are no truth. `empty`: nobody is there.
+labels, which are no truth. `empty`: nobody is there. `seen`: people of training's half over held-out grounds, which
+beside `soft` tells what our weights know by heart.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from numpy.typing import NDArray
 
 from shm_deploy.errors import SpecError
 from shm_train.data.samples import Pack, Sample
-from shm_train.evaluation.cases import COMPOSED, Case, Scene, composed_cases, evenly
+from shm_train.evaluation.cases import COMPOSED, SEEN, Case, Scene, composed_cases, evenly, seen_cases
 
-SETS = (COMPOSED, "whole_body", "upper_body", "agreement", "empty")
+SETS = (COMPOSED, "whole_body", "upper_body", "agreement", "empty", SEEN)
 MIN_CROP = 128  # side of an upper-body crop [px]; below, too little of the person is left to judge
 
 
@@ -24,7 +25,7 @@ def held_out_cases(pack: Pack, limit: int | None) -> list[Case]:
     """Every case, set by set.
 
     Args:
-        pack: its held-out samples are used, no others.
+        pack: its held-out samples are used, and for `seen` its people that are not.
         limit: most cases of a set, evenly taken; None for all.
 
     Raises:
@@ -36,6 +37,7 @@ def held_out_cases(pack: Pack, limit: int | None) -> list[Case]:
         *_upper_bodies(pack),
         *(Case("agreement", s.source, s.key, partial(_labelled, pack, s)) for s in pack.of("photo", held_out=True)),
         *(Case("empty", s.source, s.key, partial(_labelled, pack, s)) for s in pack.of("background", held_out=True)),
+        *seen_cases(pack),
     ]
     by_set = {name: [case for case in cases if case.set_name == name] for name in SETS}
     for name, found in by_set.items():

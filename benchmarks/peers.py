@@ -37,7 +37,8 @@ THREADS = 2
 ALL = "all"
 
 METRICS = (
-    "Errors are per-pixel means times 1000, then means over pictures. soft: the paper's four, exact alphas. "
+    "Errors are per-pixel means times 1000, then means over pictures. soft: the paper's four, exact alphas. seen: the "
+    "same of people that ours was trained on, over grounds that it was not. "
     "whole_body, upper_body: hard masks; mae outside a band around the mask's edge, iou of alpha > 0.5 on all pixels, "
     "iou_p10 its tenth percentile. agreement: the same against teachers' labels, of which RVM is one: no truth. "
     "empty: mean alpha. Ours is `Matter`, 8 bit; peers as their authors run them on one still picture."

@@ -25,7 +25,8 @@ train() { # STAGE OUT SHARE-OF-MINUTES OPTIONS...
 		--precision "$precision" "$@"
 }
 
-[ -d "$work/pack" ] || shm-data pack "$data" "$work/pack" --labels "$labels" --exclude "$here/exclude.txt"
+[ -d "$work/pack" ] || shm-data pack "$data" "$work/pack" --labels "$labels" --exclude "$here/exclude.txt" --frame-step 2 \
+	--weight athletes=0.1 presenters=0.55 talkingheads=0.12 facemask=2 misc_demo=3 human_dataset_v2=0.5 clothing=0.25
 train e2e coarse 42 --init "$encoder" --set loss.trimap=0.15
 python "$here/finish.py" "$work/coarse/last.pt" --out "$work/coarse-large.pt"
 train e2e settled 15 --start "$work/coarse-large.pt" --rate 6e-4 --encoder-rate 1.2e-4 --set final_rate=0.3 \

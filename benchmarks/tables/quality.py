@@ -13,7 +13,19 @@ SET_HEADINGS = {
     "upper_body": "upper body: MAE / IoU / p10",
     "agreement": "agreement with the teachers: MAE / IoU / p10",
     "empty": "nobody there: mean alpha",
+    "seen": "people of training: SAD / MSE / gradient / connectivity",
 }
+
+
+BAND_HEADINGS = {
+    "sad_transition": "transition",
+    "sad_to_0.012": "to 0.012",
+    "sad_to_0.05": "to 0.05",
+    "sad_beyond": "beyond",
+}
+
+
+BAND_SETS = {"soft": "held out", "seen": "of training"}
 
 
 PLAIN_NAMES = {
@@ -51,8 +63,9 @@ def peers_table(record: Record) -> str:
 
 
 def rvm_table(record: Record) -> str:
-    """Quality beside RobustVideoMatting's on all pictures of each set, then by source."""
-    return "\n".join([_quality(record), "", _by_source(record["rows"]), "", _how(record)])
+    """Quality beside RobustVideoMatting's on all pictures of each set, then by source, then where the error lies."""
+    parts = [_quality(record), _by_source(record["rows"]), *_by_distance(record["rows"]), _how(record)]
+    return "\n\n".join(parts)
 
 
 def _quality(record: Record) -> str:
@@ -88,6 +101,19 @@ def _by_source(rows: Sequence[Record]) -> str:
     return table(["set", "source", "pictures", "ours", "RVM", "ours / RVM"], by_source)
 
 
+def _by_distance(rows: Sequence[Record]) -> list[str]:
+    """A table of the SAD of composites by distance from the true transition, where there are composites."""
+    cells = [
+        [
+            f"{BAND_SETS[row['set']]}, {PLAIN_NAMES.get(row['model'], row['model'])}",
+            *(f"{row['scores'][name]:.2f}" for name in (*BAND_HEADINGS, "sad")),
+        ]
+        for row in rows
+        if row["set"] in BAND_SETS and row["source"] == "all"
+    ]
+    return [table(["people", *BAND_HEADINGS.values(), "together"], cells)] if cells else []
+
+
 def _by_place(rows: Sequence[Record]) -> dict[tuple[str, str, str], Record]:
     return {(row["set"], row["source"], row["model"]): row for row in rows}
 
@@ -106,12 +132,17 @@ def _peer_speed(rows: Sequence[Record]) -> str:
 
 
 def _scores(row: Record) -> str:
-    cells = [f"{value:.3f}" if name.startswith("iou") else f"{value:.1f}" for name, value in row["scores"].items()]
+    cells = [
+        f"{value:.3f}" if name.startswith("iou") else f"{value:.1f}"
+        for name, value in row["scores"].items()
+        if name not in BAND_HEADINGS
+    ]
     return " / ".join(cells)
 
 
 def _ratios(row: Record) -> str:
-    return " / ".join("–" if ratio is None else f"{ratio:.2f}" for ratio in row["ratio_to_rvm"].values())
+    ratios = [ratio for name, ratio in row["ratio_to_rvm"].items() if name not in BAND_HEADINGS]
+    return " / ".join("–" if ratio is None else f"{ratio:.2f}" for ratio in ratios)
 
 
 def ablation_table(record: Record) -> str:

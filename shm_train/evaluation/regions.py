@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from shm_deploy import spec
-from shm_train.data.trimap import true_trimap
+from shm_train.data.trimap import transition, true_trimap
 
 BORDER = 0.03  # width of the image's border, of its short side
 
@@ -46,3 +48,23 @@ def region_errors(alpha: NDArray[np.float32], truth: NDArray[np.float32], unknow
         unknown=float((error * trimap[spec.UNKNOWN]).mean()),
         border=float((error * ~inside).mean()),
     )
+
+
+def errors_by_distance(alpha: NDArray[np.float32], truth: NDArray[np.float32], bounds: Sequence[float]) -> list[float]:
+    """Divide the SAD of (H, W) in 0..1 by how far from the true transition it lies.
+
+    Args:
+        alpha: predicted.
+        truth: true.
+        bounds: rising distances, in shares of the short side.
+
+    Returns:
+        In the transition, up to each bound, and beyond; together the SAD. Without a transition all is beyond.
+    """
+    error = np.abs(alpha - truth, dtype=np.float64).ravel()
+    away = 1 - transition(truth)
+    distance = np.full(truth.shape, np.inf)
+    if not away.all():
+        distance[:] = cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    band = np.searchsorted([0.0, *bounds], distance.ravel() / min(truth.shape))
+    return [float(error[band == index].sum() / error.size) for index in range(len(bounds) + 2)]

@@ -57,7 +57,9 @@ def test_soft_edges_are_scored_by_the_papers_four():
     assert found["sad"] == pytest.approx(100, rel=1e-5)
     assert found["mse"] == pytest.approx(10, rel=1e-5)
     assert found["gradient"] == pytest.approx(0, abs=1e-6)
-    assert set(found) == {"sad", "mse", "gradient", "connectivity"}
+    bands = {name: value for name, value in found.items() if name.startswith("sad_")}
+    assert bands == pytest.approx({"sad_transition": 100, "sad_to_0.012": 0, "sad_to_0.05": 0, "sad_beyond": 0})
+    assert found.keys() - bands.keys() == {"sad", "mse", "gradient", "connectivity"}
 
 
 def test_an_alpha_of_another_size_is_an_error():

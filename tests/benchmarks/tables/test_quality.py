@@ -57,6 +57,22 @@ def test_the_peer_to_beat_stands_beside_ours_by_source():
     assert text.endswith("How. Model abababababab. a processor, 2 CPUs, commit 0123456, 2026-11-22.")
 
 
+def test_where_the_soft_error_lies_is_said_of_composites():
+    """A line for each model on held-out people, then on training's; bands are in no other table."""
+    bands = {"sad_transition": 2.5, "sad_to_0.012": 1.5, "sad_to_0.05": 0.5, "sad_beyond": 0.25}
+    composites = [
+        row("all", model, 0.9, 1.0)
+        | {"set": set_name, "scores": {"sad": 4.75} | bands, "ratio_to_rvm": {"sad": 1.0} | dict.fromkeys(bands, 1.0)}
+        for set_name in ("soft", "seen")
+        for model in ("ours", "rvm_mobilenetv3")
+    ]
+    lines = rvm_table(PEERS | {"rows": composites}).splitlines()
+    assert lines[3] == "| **ours** | 4.8 | 4.8 |"
+    at = lines.index("| people | transition | to 0.012 | to 0.05 | beyond | together |")
+    assert lines[at + 2] == "| held out, ours | 2.50 | 1.50 | 0.50 | 0.25 | 4.75 |"
+    assert lines[at + 5] == "| of training, RobustVideoMatting, MobileNetV3 | 2.50 | 1.50 | 0.50 | 0.25 | 4.75 |"
+
+
 def test_peers_say_how_long_they_take():
     """A line per model, a column per size."""
     text = peers_table(PEERS)

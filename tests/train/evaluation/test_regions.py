@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shm_train.evaluation.regions import region_errors
+from shm_train.evaluation.regions import errors_by_distance, region_errors
 
 SIDE = 100
 
@@ -35,3 +35,21 @@ def test_the_border_is_three_percent_wide():
     found = region_errors(np.ones((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32), 0.05)
     assert found.border == pytest.approx((SIDE**2 - 94**2) / SIDE**2)
     assert found.background == 1
+
+
+def test_an_error_by_distance_lies_in_one_band():
+    """The edge between columns 49 and 50 is two pixels wide; 30 px from it are beyond a quarter of the side."""
+    truth = np.zeros((SIDE, SIDE), np.float32)
+    truth[:, 50:] = 1
+    for column, band in ((50, 0), (53, 1), (60, 2), (80, 3)):
+        alpha = truth.copy()
+        alpha[:, column] = 0
+        expected = [0.0] * 4
+        expected[band] = 1 / SIDE
+        assert errors_by_distance(alpha, truth, [0.05, 0.25]) == pytest.approx(expected)
+
+
+def test_without_a_transition_all_error_is_beyond():
+    """Nobody is there, and something was found."""
+    found = errors_by_distance(np.full((SIDE, SIDE), 0.5, np.float32), np.zeros((SIDE, SIDE), np.float32), [0.05])
+    assert found == [0, 0, 0.5]
