@@ -1,8 +1,8 @@
 #!/bin/sh
 # The packaged weights, from pictures to the files that ship: recipes/live.sh DATA LABELS ENCODER WORK
 #
-#   DATA, LABELS  folders as docs/training.md describes them; recipes/nobody.sh adds pictures with nobody in them,
-#                 recipes/people.py people cut out before plain grounds
+#   DATA, LABELS  folders as docs/training.md describes them, with the pictures of nobody that recipes/nobody.sh brings and
+#                 the people that recipes/people.py cuts out before plain grounds
 #   ENCODER       ImageNet weights of EfficientNet-Lite0 (efficientnet-lite0.pth)
 #   WORK          for the pack, the runs and the export; a run that was stopped goes on where it was
 #

@@ -26,13 +26,15 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pymatting import estimate_alpha_cf, estimate_foreground_ml
+from pymatting import estimate_alpha_cf
 
-from shm_train.data.foreground import continue_colours
+from shm_train.data.foreground import continue_colours, foreground_colours
+from shm_train.data.pictures import write_whole
 from shm_train.data.teachers import Teacher, load_teacher
 from shm_train.data.workers import in_processes
 
 Plane = NDArray[np.float32]  # (H, W)
+Colours = NDArray[np.float32]  # (H, W, 3) in 0..255
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
 
 LISTS = Path(__file__).parent / "people"
@@ -91,10 +93,10 @@ def key(photo: Pixels) -> tuple[Pixels, Plane]:
     alpha = np.asarray(estimate_alpha_cf(photo / 255.0, trimap), np.float32)
     alpha = np.minimum(alpha, _dark_hair(photo, ground, inside))
     alpha = np.clip((alpha - 0.02) / 0.96, 0, 1)
-    return _own_colours(photo, alpha), alpha
+    return foreground_colours(photo, _in_bytes(alpha), "exact"), alpha
 
 
-def _plain_ground(photo: Pixels) -> tuple[Plane, NDArray[np.bool_]]:
+def _plain_ground(photo: Pixels) -> tuple[Colours, NDArray[np.bool_]]:
     """A quadratic model of the ground, (H, W, 3), fitted to the border, and the pixels (H, W) that agree with it."""
     height, width = photo.shape[:2]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) / max(height, width)
@@ -106,7 +108,7 @@ def _plain_ground(photo: Pixels) -> tuple[Plane, NDArray[np.bool_]]:
     known = border & (np.abs(seen - np.median(seen[border], 0)).max(-1) < 20)
     for _ in range(3):
         model = np.linalg.lstsq(terms[known], seen[known], rcond=None)[0]
-        ground = np.asarray(terms @ model, np.float32)
+        ground: Colours = np.asarray(terms @ model, np.float32)
         off = np.abs(seen - ground).max(-1)
         noise = float(np.median(off[known]))
         background = _joined(off <= 2 + 4 * noise, border, exact=noise < 0.5)
@@ -125,7 +127,7 @@ def _joined(alike: NDArray[np.bool_], border: NDArray[np.bool_], *, exact: bool)
     return np.asarray(kept[labels])
 
 
-def _dark_hair(photo: Pixels, ground: Plane, inside: NDArray[np.bool_]) -> Plane:
+def _dark_hair(photo: Pixels, ground: Colours, inside: NDArray[np.bool_]) -> Plane:
     """Alpha by projection where the person is much darker than the ground; 1 elsewhere.
 
     There it shows the ground between curls, which the closed form smooths over.
@@ -143,9 +145,8 @@ def _tell(count: int) -> None:
         sys.stderr.write(f"{count} athletes\n")
 
 
-def _own_colours(photo: Pixels, alpha: Plane) -> Pixels:
-    colours = estimate_foreground_ml(photo / 255.0, alpha.astype(np.float64))
-    return np.asarray(np.round(np.clip(colours, 0, 1) * 255), np.uint8)
+def _in_bytes(alpha: Plane) -> NDArray[np.uint8]:
+    return np.round(alpha * 255).astype(np.uint8)
 
 
 class _Athlete(NamedTuple):
@@ -157,7 +158,6 @@ def _athletes(mirror: Path, folder: Path) -> list[_Athlete]:
     """Those of the list that are not there yet."""
     lines = (LISTS / "athletes.txt").read_text().splitlines()
     _, repository, commit = lines[0].split()
-    folder.mkdir(parents=True, exist_ok=True)
     athletes = []
     for path in lines[1:]:
         league = path.split("/")[1].split("_")[0]
@@ -182,7 +182,6 @@ def _narrow_rows(alpha: Plane) -> int:
 
 def _cut_clip(frames: Iterable[tuple[int, Pixels]], folder: Path, teacher: Teacher | None) -> None:
     """Numbered frames with the matte that lies below them or, of whole ones, with the teacher's."""
-    folder.mkdir(parents=True, exist_ok=True)
     for number, frame in frames:
         target = folder / f"{number:05d}.png"
         if target.exists():
@@ -191,7 +190,7 @@ def _cut_clip(frames: Iterable[tuple[int, Pixels]], folder: Path, teacher: Teach
             colours, alpha = _split_canvas(frame)
         else:
             alpha = _asked(frame, teacher)
-            colours = _own_colours(frame, alpha)
+            colours = foreground_colours(frame, _in_bytes(alpha), "exact")
         _write(target, colours, alpha)
 
 
@@ -228,12 +227,7 @@ def _spread(data: bytes, first: int, last: int) -> Iterator[tuple[int, Pixels]]:
 
 
 def _write(target: Path, colours: Pixels, alpha: Plane) -> None:
-    pixels = np.dstack([colours[..., ::-1], np.round(alpha * 255).astype(np.uint8)])
-    good, encoded = cv2.imencode(".png", pixels)
-    assert good
-    part = target.with_suffix(".part")
-    part.write_bytes(encoded.tobytes())
-    part.replace(target)
+    write_whole(target, np.dstack([colours, _in_bytes(alpha)]))
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def shrink(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8
 
 
 def write_whole(path: Path, pixels: NDArray[np.uint8], *, quality: int | None = None) -> None:
-    """Write (H, W), (H, W, 3) RGB uint8 in the format that the name says; beside, then renamed.
+    """Write (H, W), (H, W, 3) RGB or (H, W, 4) RGBA uint8 in the format that the name says; beside, then renamed.
 
     Args:
         path: where to; folders above it are made.
