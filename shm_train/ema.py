@@ -1,4 +1,4 @@
-"""An exponential moving average of a network: what is validated and shipped."""
+"""A moving average of a network: what is validated and shipped."""
 
 from __future__ import annotations
 
@@ -12,16 +12,28 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 class MovingAverage(Generic[Network]):
-    """Weights and batch-norm statistics, averaged over the last 1 / (1 - decay) steps."""
+    """Weights and batch-norm statistics, averaged over a share of all steps, at most over the last 1 / (1 - decay).
 
-    def __init__(self, network: Network, decay: float) -> None:
+    Source: Shamir & Zhang 2013, polynomial-decay averaging, with the exponential one as its limit.
+    """
+
+    def __init__(self, network: Network, decay: float, power: float = 8.0) -> None:
+        """Begin with the network as it is.
+
+        Args:
+            network: copied.
+            decay: of the exponential average, in 0..1; 0 averages nothing, 1 sets no limit.
+            power: step t weighs as t ** power does, until that limit is narrower: with 8, the mean is a tenth of all
+                steps so far old, with 1 a third. At least 0, which weighs all alike.
+        """
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.decay = decay
+        self.power = power
 
     @torch.no_grad()
     def update(self, network: Network, step: int) -> None:
         """Take step number `step` (from 0) in; early steps count for more, so that the start is forgotten."""
-        decay = min(self.decay, (1 + step) / (10 + step))
+        decay = min(self.decay, (1 + step) / (2 + step + self.power))
         for mean, value in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
             if mean.is_floating_point():
                 mean.lerp_(value, 1 - decay)

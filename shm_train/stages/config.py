@@ -67,6 +67,7 @@ class RunConfig:
     weight_decay: float = 1e-2  # of AdamW, which without it is Adam
     clip_norm: float = 5.0  # of the gradient; infinity does not clip
     ema_decay: float = 0.998  # of the averaged weights; 0 averages nothing
+    ema_power: float = 8.0  # of a step's weight in them, until `ema_decay` makes the mean narrower
     precision: Precision = "fp32"  # of the forward pass; weights and optimiser stay float32
     accumulate: int = 1  # parts of a batch, one after the other, whose gradients are summed: for less memory
     freeze_norms: bool = False  # batch norms keep their statistics: for batches too small to estimate them
@@ -93,6 +94,8 @@ class RunConfig:
         for name in ("final_rate", "ema_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SpecError(f"got {name} {getattr(self, name)}; a share in 0..1 is wanted")
+        if self.ema_power < 0:
+            raise SpecError(f"got ema_power {self.ema_power}; a number from 0 is wanted")
         for name in ("validate_every", "save_every", "log_every", "num_validation"):
             if getattr(self, name) < 1:
                 raise SpecError(f"got {name} {getattr(self, name)}; at least 1 is wanted")

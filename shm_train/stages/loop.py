@@ -133,7 +133,7 @@ def _start(stage: Stage, network: SemanticHumanMatting, pack: Pack, folder: Path
         folder=folder,
         identity={"stage": stage.name, "config": asdict(config), "pack": pack.digest},
         network=network,
-        average=MovingAverage(network, config.ema_decay),
+        average=MovingAverage(network, config.ema_decay, config.ema_power),
         optimizer=torch.optim.AdamW(
             [{"params": group.parameters, "peak": group.rate} for group in stage.groups],
             weight_decay=config.weight_decay,

@@ -39,6 +39,22 @@ def test_the_average_forgets_the_start_and_then_moves_slowly():
     assert average.network.weight.item() == pytest.approx(0.901)
 
 
+@pytest.mark.parametrize("power", [0, 1, 3])
+def test_without_a_limit_steps_weigh_as_a_power_of_their_number(power):
+    """The mean is 1 / (power + 2) of all steps old; the network before the first step hardly counts."""
+    num_steps = 2000
+    network = nn.Linear(1, 1, bias=False)
+    average = MovingAverage(network, decay=1, power=power)
+    for step in range(num_steps):
+        nn.init.constant_(network.weight, step)
+        average.update(network, step)
+    steps = torch.arange(num_steps).double()
+    weights = steps**power
+    assert average.network.weight.item() == pytest.approx(float((steps * weights).sum() / weights.sum()), rel=2e-3)
+    age = num_steps - average.network.weight.item()
+    assert age / num_steps == pytest.approx(1 / (power + 2), rel=1e-2)
+
+
 def test_an_average_without_decay_is_the_network():
     """The paper averages nothing; counters of batch norm are copied, not averaged."""
     network = nn.BatchNorm1d(2)
