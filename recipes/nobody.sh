@@ -1,5 +1,5 @@
 #!/bin/sh
-# Pictures with nobody in them, but animals, clothes or furniture, which get mistaken for people:
+# Pictures with nobody in them, but animals, clothes, furniture or the dark insides of cars, which get mistaken for people:
 # recipes/nobody.sh MIRROR DATA
 #
 #   MIRROR  where the repositories are mirrored, as OWNER+NAME/repo, a git directory or a checkout of it
@@ -13,9 +13,11 @@ mirror=$1 data=$2
 for list in "$(dirname "$0")"/nobody/*.txt; do
 	read -r _ repository commit <"$list"
 	folder=$data/backgrounds/$(basename "$list" .txt)
+	name_of='s|.*/||'
+	if tail -n +2 "$list" | sed "$name_of" | sort | uniq -d | grep -q .; then name_of='s|/|-|g'; fi
 	mkdir -p "$folder"
 	tail -n +2 "$list" |
 		xargs -d '\n' git -C "$mirror/$(echo "$repository" | tr / +)/repo" archive "$commit" -- |
-		tar -x -C "$folder" --transform 's|.*/||'
+		tar -x -C "$folder" --transform "$name_of"
 	find "$folder" -mindepth 1 -type d -delete
 done
