@@ -3,7 +3,8 @@
 The mean of several runs' weights is better than each of them, if each started from the one before it: of T-Net above
 all, which forgets now this, now that. T-Net may see more pixels than in training, where crops show people larger than
 most frames do. And its softmax may be sharpened: cross entropy makes T-Net as unsure as it errs, while alpha's mean
-absolute error is smaller under a trimap that is surer, and that asks M-Net rather more; M-Net then learns under it.
+absolute error is smaller under a trimap that is surer, and that asks M-Net rather more; M-Net then learns under it. Raw
+alpha may be stretched beyond 0 and 1, where it ends: on people whom it has not seen, M-Net stays short of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from shm_deploy import spec
 from shm_deploy.errors import SpecError
 from shm_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from shm_train.networks import LiveConfig
+from shm_train.networks.guided import PLACES
 
 
 def main() -> None:
@@ -28,6 +30,9 @@ def main() -> None:
     parser.add_argument("--mnet-edge", type=int, default=512, metavar="PX", help="the same of M-Net's, at most (512)")
     parser.add_argument("--sharpen", type=float, default=1.0, metavar="X", help="times T-Net's logits (1)")
     parser.add_argument("--ask", type=float, default=0.0, metavar="X", help="added to its logit of unknown (0)")
+    parser.add_argument(
+        "--stretch", type=float, default=0.0, metavar="X", help="0 and 1 of raw alpha become -X and 1 + X (0)"
+    )
     parser.add_argument("--mnet", type=Path, metavar="RUN.pt", help="M-Net is this one's (default: the mean, too)")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -36,7 +41,7 @@ def main() -> None:
         checkpoint = with_mnet(checkpoint, load_checkpoint(args.mnet))
     if not isinstance(checkpoint.config, LiveConfig):
         raise SpecError(f"got a checkpoint of {checkpoint.config.variant}; this is for live")
-    checkpoint = with_logits(checkpoint, args.sharpen, args.ask)
+    checkpoint = with_raw_alpha(with_logits(checkpoint, args.sharpen, args.ask), args.stretch)
     config = replace(checkpoint.config, tnet_edge=args.tnet_edge, mnet_edge=args.mnet_edge)
     save_checkpoint(args.out, replace(checkpoint, config=config))
 
@@ -64,6 +69,17 @@ def with_logits(checkpoint: Checkpoint, sharpen: float, ask: float) -> Checkpoin
     weight, bias = (checkpoint.weights[f"tnet.logits.{name}"].float() * sharpen for name in ("weight", "bias"))
     bias[spec.UNKNOWN] += ask
     return replace(checkpoint, weights=checkpoint.weights | {"tnet.logits.weight": weight, "tnet.logits.bias": bias})
+
+
+def with_raw_alpha(checkpoint: Checkpoint, stretch: float) -> Checkpoint:
+    """The same, with raw alpha (1 + 2 stretch) times as far from a half: the guided filter is linear in its means."""
+    weight, bias = (checkpoint.weights[f"mnet.prediction.{name}"].float().clone() for name in ("weight", "bias"))
+    means = slice(PLACES**2)
+    weight[means] *= 1 + 2 * stretch
+    bias[means] = bias[means] * (1 + 2 * stretch) - stretch
+    return replace(
+        checkpoint, weights=checkpoint.weights | {"mnet.prediction.weight": weight, "mnet.prediction.bias": bias}
+    )
 
 
 if __name__ == "__main__":
