@@ -4,7 +4,7 @@ The mean of several runs' weights is better than each of them, if each started f
 all, which forgets now this, now that. T-Net may see more pixels than in training, where crops show people larger than
 most frames do. And its softmax may be sharpened: cross entropy makes T-Net as unsure as it errs, while alpha's mean
 absolute error is smaller under a trimap that is surer, and that asks M-Net rather more; M-Net then learns under it. Raw
-alpha may be stretched beyond 0 and 1, where it ends: on people whom it has not seen, M-Net stays short of them.
+alpha may be stretched about a half, to be cut at 0 and 1 afterwards: on people whom it has not seen, M-Net stays short of both.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--mnet", type=Path, metavar="RUN.pt", help="M-Net is this one's (default: the mean, too)")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
+    if not args.stretch >= 0:
+        raise SpecError(f"got --stretch {args.stretch}; a small number from 0 is wanted")
     checkpoint = mean([load_checkpoint(path) for path in args.runs])
     if args.mnet is not None:
         checkpoint = with_mnet(checkpoint, load_checkpoint(args.mnet))

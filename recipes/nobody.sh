@@ -7,14 +7,15 @@
 #
 # Each list begins with its repository and commit. It is what is left of the repository, or of a part of it drawn by
 # chance, where neither peers' models nor the eye find people, and nothing is near a held-out picture of the training
-# data's README.
+# data's README. Pictures have their own names there, or, where two of a list have the same, their paths'.
 set -eu
 mirror=$1 data=$2
 for list in "$(dirname "$0")"/nobody/*.txt; do
 	read -r _ repository commit <"$list"
 	folder=$data/backgrounds/$(basename "$list" .txt)
 	name_of='s|.*/||'
-	if tail -n +2 "$list" | sed "$name_of" | sort | uniq -d | grep -q .; then name_of='s|/|-|g'; fi
+	same=$(tail -n +2 "$list" | sed "$name_of; s|\\.[^.]*\$||" | sort | uniq -d)
+	[ -z "$same" ] || name_of='s|/|-|g'
 	mkdir -p "$folder"
 	tail -n +2 "$list" |
 		xargs -d '\n' git -C "$mirror/$(echo "$repository" | tr / +)/repo" archive "$commit" -- |

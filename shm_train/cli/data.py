@@ -14,7 +14,7 @@ from shm_deploy.compositing import Quality
 from shm_deploy.errors import CheckFailed, MatteError, SpecError
 from shm_train.data.check import check
 from shm_train.data.composites import CompositesConfig, Grounds, plan_composites, write_composites
-from shm_train.data.exclusion import read_exclusions
+from shm_train.data.exclusion import read_exclusions, split_excluded
 from shm_train.data.label_tars import unpack_labels
 from shm_train.data.labelling import LabelConfig, judge_labels, label, label_rows
 from shm_train.data.labels import LabelRules
@@ -128,7 +128,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_listing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, nargs="+", help="folders of pictures, see below")
     parser.add_argument("--labels", type=Path, help="folder of teachers' labels, by source")
-    parser.add_argument("--exclude", type=Path, metavar="FILE", help="lines of KEY REASON: pictures to leave out")
+    parser.add_argument(
+        "--exclude", type=Path, metavar="FILE", help="lines of KEY REASON or BEGINNING* REASON: what to leave out"
+    )
     parser.add_argument("--frame-step", type=int, default=10, metavar="N", help="take every n-th frame of a clip")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes; 0 works in this one")
 
@@ -240,9 +242,9 @@ def _listing(args: argparse.Namespace) -> Listing:
     listing = find_jobs(args.data, args.labels, args.frame_step)
     if args.exclude is None:
         return listing
-    excluded = read_exclusions(args.exclude)
-    absent = excluded.keys() - {job.key for job in listing.jobs}
-    print(f"excluded {len(excluded) - len(absent)} pictures; {len(absent)} of the list are not here", file=sys.stderr)
+    found, idle = split_excluded((job.key for job in listing.jobs), read_exclusions(args.exclude))
+    print(f"excluded {len(found)} pictures; {len(idle)} lines of the list fit none", file=sys.stderr)
+    excluded = set(found)
     return Listing([job for job in listing.jobs if job.key not in excluded], listing.problems)
 
 

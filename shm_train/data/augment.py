@@ -19,7 +19,6 @@ class AugmentConfig:
     tilt: float = 0.0  # [degrees], largest, of a photograph or background
     shear: float = 0.0  # largest, of all of them: what goes right per pixel down
     figure: tuple[float, float] = (0.4, 2.2)  # height of a composed figure, of the canvas' height
-    cut: float = 0.0  # of composed figures that end above their lower end: heads without necks, people behind desks
     second_person: float = 0.15
     blurred_background: float = 0.35
     gain: tuple[float, float] = (0.6, 1.5)
@@ -35,8 +34,7 @@ class AugmentConfig:
     jpeg: float = 0.4
 
     def __post_init__(self) -> None:
-        chances = ("flip", "cut", "second_person", "blurred_background", "low_light", "grey", "noise", "blur", "jpeg")
-        for name in chances:
+        for name in ("flip", "second_person", "blurred_background", "low_light", "grey", "noise", "blur", "jpeg"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SpecError(f"got {name} {getattr(self, name)}; a probability in 0..1 is wanted")
         for name in ("rotation", "tilt", "shear", "offset"):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from shm_train.data.augment import AugmentConfig
 from shm_train.data.foreground import continue_colours, per_channel
 from shm_train.data.light import camera_faults, own_light, same_light
-from shm_train.data.placing import Size, crop_matrix, cut_off, placement_matrix, warp
+from shm_train.data.placing import Size, crop_matrix, placement_matrix, warp
 from shm_train.data.samples import Picture
 
 
@@ -77,8 +77,6 @@ def _figure(
     person: Picture, canvas: Size, config: AugmentConfig, rng: Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Colours (H, W, 3) and alpha (H, W) in 0..1 of one person, placed on the canvas."""
-    if config.cut and rng.random() < config.cut:
-        person = cut_off(person, rng)
     matrix = placement_matrix(person, canvas, config, rng)
     (colours,) = same_light((person.foreground,), config, rng)
     colours = warp(colours, matrix, canvas, cv2.BORDER_REPLICATE)

@@ -1,17 +1,18 @@
-"""Pictures that are left out by hand: a text file of keys, each with a reason."""
+"""Pictures that are left out by hand: a text file of keys, or of their beginnings, each with a reason."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from shm_deploy.errors import SpecError
 
 
 def read_exclusions(path: Path) -> dict[str, str]:
-    """Read lines of `KEY REASON`; empty ones and those that begin with # are left out.
+    """Read lines of `KEY REASON`, or of `BEGINNING* REASON`; empty ones and those that begin with # are left out.
 
     Returns:
-        The reason of each key.
+        The reason of each key or beginning.
 
     Raises:
         SpecError: there is no such file, a reason is missing, or a key is there twice.
@@ -31,3 +32,17 @@ def read_exclusions(path: Path) -> dict[str, str]:
             raise SpecError(f"{path}:{number}: {key} is there twice; remove one")
         excluded[key] = reason.strip()
     return excluded
+
+
+def split_excluded(keys: Iterable[str], excluded: Collection[str]) -> tuple[list[str], list[str]]:
+    """Divide keys by what `read_exclusions` read.
+
+    Returns:
+        Those that are left out, and what of the list fits none.
+    """
+    found = [key for key in keys if any(_fits(key, listed) for listed in excluded)]
+    return found, [listed for listed in excluded if not any(_fits(key, listed) for key in found)]
+
+
+def _fits(key: str, listed: str) -> bool:
+    return key.startswith(listed[:-1]) if listed.endswith("*") else key == listed

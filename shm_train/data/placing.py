@@ -10,10 +10,6 @@ from numpy.typing import NDArray
 from shm_train.data.augment import AugmentConfig
 from shm_train.data.samples import Picture
 
-CUT_AT = (0.35, 0.95)  # of a figure's height, from its top
-CUT_SLOPE = 0.3  # largest, across: down per pixel to the right
-CUT_BEND = 0.2  # largest, of the figure's height, at its sides
-
 Size = tuple[int, int]  # (height, width)
 
 
@@ -79,19 +75,6 @@ def placement_matrix(person: Picture, canvas: Size, config: AugmentConfig, rng: 
         turn = _turn(centre, rng.uniform(-config.rotation, config.rotation), config, rng)
         matrix = turn @ np.vstack([matrix, [0, 0, 1]])
     return _flip(matrix, canvas, config, rng)
-
-
-def cut_off(person: Picture, rng: Generator) -> Picture:
-    """A figure that ends somewhere above its lower end, along a slanted curve."""
-    solid = person.alpha > 25
-    rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
-    height, width = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
-    x = np.arange(person.alpha.shape[1]) - (columns[0] + width / 2)
-    line = rows[0] + height * rng.uniform(*CUT_AT) + x * rng.uniform(-CUT_SLOPE, CUT_SLOPE)
-    line += height * rng.uniform(-CUT_BEND, CUT_BEND) * (x / (width / 2)) ** 2
-    above = np.clip(line - np.arange(person.alpha.shape[0])[:, None], 0, 1)  # (H, W): an edge of one pixel
-    cut = (person.alpha * above).astype(np.uint8)
-    return person._replace(alpha=cut) if (cut > 25).any() else person
 
 
 def warp(pixels: NDArray[np.uint8], matrix: NDArray[np.float64], canvas: Size, border: int) -> NDArray[np.uint8]:

@@ -94,7 +94,7 @@ class RunConfig:
         for name in ("final_rate", "ema_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SpecError(f"got {name} {getattr(self, name)}; a share in 0..1 is wanted")
-        if self.ema_power < 0:
+        if not 0 <= self.ema_power < math.inf:
             raise SpecError(f"got ema_power {self.ema_power}; a number from 0 is wanted")
         for name in ("validate_every", "save_every", "log_every", "num_validation"):
             if getattr(self, name) < 1:

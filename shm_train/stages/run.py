@@ -16,6 +16,7 @@ from shm_train.ema import MovingAverage
 from shm_train.networks import SemanticHumanMatting
 
 LAST_FILE = "last.pt"  # to resume from
+ADDED = {"config.ema_power": 8.0}  # settings that older runs do not name, with what was done there
 BEST_FILE = "best.pt"  # averaged weights with the best validation score
 
 
@@ -92,7 +93,7 @@ class Run:
 def _differences(there: dict[str, Any], wanted: dict[str, Any], prefix: str) -> Iterator[str]:
     """What two trees of values differ in, each with its dotted name."""
     for name in sorted(there.keys() | wanted.keys()):
-        old, new = there.get(name), wanted.get(name)
+        old, new = there.get(name, ADDED.get(f"{prefix}{name}")), wanted.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
             yield from _differences(old, new, f"{prefix}{name}.")
         elif old != new:

@@ -44,13 +44,16 @@ def raw_alpha(network, trimap):
 
 @pytest.mark.parametrize("stretch", [0.0, 0.03, 0.2])
 def test_stretched_raw_alpha_is_further_from_a_half(recipe, stretch):
-    """(1 + 2 x) times, all along the way through the filter; T-Net stays."""
+    """(1 + 2 x) times, all along the way through the filter; T-Net stays, and so does what M-Net is sure of."""
     before = checkpoint()
     after = recipe.with_raw_alpha(before, stretch)
     trimap = torch.softmax(torch.randn(1, 3, 32, 48, generator=torch.Generator().manual_seed(2)), dim=1)
     old, new = (raw_alpha(each.network(), trimap) for each in (before, after))
     torch.testing.assert_close(new - 0.5, (1 + 2 * stretch) * (old - 0.5), atol=1e-4, rtol=1e-4)
-    assert all(torch.equal(after.weights[name], before.weights[name]) for name in before.weights if "tnet" in name)
+    changed = {name for name, tensor in after.weights.items() if not torch.equal(tensor, before.weights[name])}
+    assert changed == ({"mnet.prediction.weight", "mnet.prediction.bias"} if stretch else set())
+    for name in changed:
+        assert torch.equal(after.weights[name][4:], before.weights[name][4:])
 
 
 @torch.no_grad()
@@ -64,18 +67,42 @@ def test_sharpened_logits_are_surer_and_ask_more(recipe):
     torch.testing.assert_close(new, wanted, atol=1e-5, rtol=1e-4)
 
 
-def test_the_command_writes_the_mean_at_the_sizes_that_ship(recipe, tmp_path):
-    """Of all weights but counters; M-Net may be another one's."""
-    runs = [checkpoint(seed) for seed in range(3)]
+@pytest.fixture
+def finish(tmp_path):
+    """The command, on three runs, two of which are averaged."""
     paths = [tmp_path / f"{index}.pt" for index in range(3)]
-    for run, path in zip(runs, paths, strict=True):
-        save_checkpoint(path, run)
-    out = tmp_path / "live.pt"
-    command = [sys.executable, str(RECIPE), str(paths[0]), str(paths[1]), "--mnet", str(paths[2]), "--out", str(out)]
-    subprocess.run(command, check=True)
-    made = load_checkpoint(out)
+    for seed, path in enumerate(paths):
+        save_checkpoint(path, checkpoint(seed))
+
+    def run(*options):
+        command = [sys.executable, str(RECIPE), *map(str, paths[:2]), "--mnet", str(paths[2]), *options]
+        return subprocess.run(
+            [*command, "--out", str(tmp_path / "live.pt")], capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def test_the_command_writes_the_mean_at_the_sizes_that_ship(finish, tmp_path):
+    """Of T-Net's weights; M-Net is another one's, and each option does its work."""
+    ended = finish("--sharpen", "1.3", "--stretch", "0.03")
+    assert ended.returncode == 0, ended.stderr
+    made, (first, second, third) = (
+        load_checkpoint(tmp_path / "live.pt"),
+        (checkpoint(seed).weights for seed in range(3)),
+    )
     assert (made.config.tnet_edge, made.config.mnet_edge) == (416, 512)
+    for name in ("tnet.encoder.stem.1.weight", "tnet.reduce.0.weight"):
+        torch.testing.assert_close(made.weights[name], (first[name] + second[name]) / 2)
     name = "tnet.logits.weight"
-    torch.testing.assert_close(made.weights[name], (runs[0].weights[name] + runs[1].weights[name]) / 2)
-    name = "mnet.prediction.weight"
-    torch.testing.assert_close(made.weights[name], runs[2].weights[name])
+    torch.testing.assert_close(made.weights[name], 1.3 * (first[name] + second[name]) / 2)
+    name = "mnet.prediction.bias"
+    torch.testing.assert_close(made.weights[name][:4], 1.06 * third[name][:4] - 0.03)
+
+
+@pytest.mark.parametrize("stretch", ["-0.1", "nan"])
+def test_a_stretch_that_would_shrink_is_refused(finish, stretch):
+    """With what was got."""
+    ended = finish("--stretch", stretch)
+    assert ended.returncode != 0
+    assert f"got --stretch {stretch}" in ended.stderr

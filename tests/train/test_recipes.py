@@ -58,14 +58,14 @@ def test_pictures_with_nobody_in_them_come_from_their_repositories(tmp_path):
     recipes, repository = tmp_path / "recipes", tmp_path / "mirror" / "owner+name" / "repo"
     (recipes / "nobody").mkdir(parents=True)
     shutil.copy(RECIPES / "nobody.sh", recipes)
-    for name in ("a room/1_bed.jpg", "a room/2_bed.jpg", "cat/3.jpg", "dog/3.jpg"):
+    for name in ("a room/1_bed.jpg", "a room/2_bed.jpg", "cat/3.jpg", "dog/3.jpeg"):
         (repository / name).parent.mkdir(parents=True, exist_ok=True)
         (repository / name).write_text(name)
     git = ["git", "-C", str(repository), "-c", "user.name=test", "-c", "user.email=test@example.org"]
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "pictures"]):
         subprocess.run([*git, *arguments], check=True)
     (recipes / "nobody" / "rooms.txt").write_text("# owner/name HEAD\na room/1_bed.jpg\ncat/3.jpg\n")
-    (recipes / "nobody" / "pets.txt").write_text("# owner/name HEAD\ndog/3.jpg\ncat/3.jpg\n")
+    (recipes / "nobody" / "pets.txt").write_text("# owner/name HEAD\ndog/3.jpeg\ncat/3.jpg\n")
     subprocess.run(["sh", str(recipes / "nobody.sh"), str(tmp_path / "mirror"), str(tmp_path / "data")], check=True)
     found = {
         folder.name: {path.name: path.read_text() for path in folder.iterdir()}
@@ -73,7 +73,10 @@ def test_pictures_with_nobody_in_them_come_from_their_repositories(tmp_path):
     }
     assert found == {
         "rooms": {"1_bed.jpg": "a room/1_bed.jpg", "3.jpg": "cat/3.jpg"},
-        "pets": {"dog-3.jpg": "dog/3.jpg", "cat-3.jpg": "cat/3.jpg"},  # named by their paths, or one would be lost
+        "pets": {
+            "dog-3.jpeg": "dog/3.jpeg",
+            "cat-3.jpg": "cat/3.jpg",
+        },  # by their paths: names tell pictures apart, suffixes don't
     }
 
 
@@ -82,4 +85,7 @@ def test_every_list_of_pictures_says_where_they_come_from_and_names_none_twice()
     for path in sorted((RECIPES / "nobody").glob("*.txt")):
         first, *pictures = path.read_text().splitlines()
         assert re.fullmatch(r"# [\w.-]+/[\w.-]+ [0-9a-f]{40}", first), path
-        assert len(set(pictures)) == len(pictures) > 0, path
+        names = [Path(picture).stem for picture in pictures]
+        if len(set(names)) < len(names):  # then nobody.sh keeps the paths
+            names = [str(Path(picture).with_suffix("")).replace("/", "-") for picture in pictures]
+        assert len(set(names)) == len(names) > 0, path

@@ -32,7 +32,7 @@ def test_excluded_pictures_are_not_packed(tmp_path, capsys):
     arguments = ["pack", str(tmp_path / "data"), str(tmp_path / "pack"), "--workers", "0"]
     assert data.main([*arguments, "--exclude", str(tmp_path / "exclude.txt")]) == 0
     assert [sample.key for sample in Pack(tmp_path / "pack").samples] == ["studio-one"]
-    assert "excluded 1 pictures; 1 of the list are not here" in capsys.readouterr().err
+    assert "excluded 1 pictures; 1 lines of the list fit none" in capsys.readouterr().err
 
 
 def test_sources_may_have_weights(tmp_path, capsys):

@@ -8,7 +8,6 @@ import pytest
 from shm_deploy.errors import SpecError
 from shm_train.data.augment import UNCHANGED, AugmentConfig
 from shm_train.data.compose import composed_example, photo_example
-from shm_train.data.placing import cut_off
 from shm_train.data.samples import Picture
 
 CANVAS = (96, 96)
@@ -145,29 +144,6 @@ def test_the_cameras_faults_leave_the_truth(name):
     assert (clean.image != faulty.image).any()
     for truth in ("foreground", "background", "alpha", "sure"):
         np.testing.assert_array_equal(getattr(clean, truth), getattr(faulty, truth))
-
-
-def test_figures_end_where_they_are_cut():
-    """Somewhere above their lower end, at a place that is drawn; the image stays the blend, the colours as they are."""
-    changed = replace(UNCHANGED, cut=1.0)
-    heights = set()
-    for seed in range(12):
-        cut = composed_example([photograph()], ground(), CANVAS, changed, np.random.default_rng(seed))
-        weight = cut.alpha[..., None]
-        np.testing.assert_allclose(cut.image, weight * cut.foreground + (1 - weight) * cut.background, atol=0.51)
-        shape = cut.alpha.sum() / (cut.alpha.max(1) > 0).sum() / (cut.alpha.max(0) > 0).sum()
-        heights.add(round(float(shape), 3))
-    assert len(heights) > 6
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_what_a_cut_leaves_is_the_upper_part(seed):
-    """All of its first third, at the middle; nothing new."""
-    whole = photograph()
-    left = cut_off(whole, np.random.default_rng(seed))
-    assert (left.alpha <= whole.alpha).all()
-    assert (left.alpha[20:39, 48] == whole.alpha[20:39, 48]).all()
-    assert (left.alpha[74:76, 48] == 0).all()
 
 
 def test_figures_are_turned_whole():

@@ -3,7 +3,7 @@
 import pytest
 
 from shm_deploy.errors import SpecError
-from shm_train.data.exclusion import read_exclusions
+from shm_train.data.exclusion import read_exclusions, split_excluded
 
 
 def test_keys_have_reasons(tmp_path):
@@ -23,3 +23,13 @@ def test_unclear_lists_are_refused(tmp_path, text, message):
         (tmp_path / "list").write_text(text)
     with pytest.raises(SpecError, match=message):
         read_exclusions(tmp_path / "list")
+
+
+def test_a_line_leaves_out_one_picture_or_all_that_begin_alike():
+    """Whatever frames of a clip are taken; what fits nothing is named, and a beginning without its star is a key."""
+    keys = ["clip-jed-0", "clip-jed-10", "clip-jen-0", "photo-1", "photo-12"]
+    assert split_excluded(iter(keys), {"clip-jed-*": "", "photo-1": "", "clip-j": "", "gone-*": ""}) == (
+        ["clip-jed-0", "clip-jed-10", "photo-1"],
+        ["clip-j", "gone-*"],
+    )
+    assert split_excluded(keys, {}) == ([], [])

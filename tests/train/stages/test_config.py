@@ -110,6 +110,7 @@ def test_a_setting_without_a_value_is_refused():
         {"clip_norm": math.nan},
         {"ema_decay": 1.5},
         {"ema_power": -1},
+        {"ema_power": math.nan},
         {"log_every": 0},
         {"final_rate": -1},
         {"encoder_rate": 0},

@@ -1,4 +1,4 @@
-"""What a run writes when the disk is full."""
+"""What a run writes, when the disk is full, too, and what it goes on from."""
 
 import resource
 from pathlib import Path
@@ -25,19 +25,36 @@ def small_disk():
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.slow
-def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, small_disk):
-    """The new one is written beside and given up; the message says so, and nothing is left over."""
+def made_run(folder, config):
+    """At its first step."""
     network = SemanticHumanMatting(TINY_NETWORK)
-    run = Run(
-        folder=tmp_path,
-        identity={"stage": "e2e"},
+    return Run(
+        folder=folder,
+        identity={"stage": "e2e", "config": config},
         network=network,
         average=MovingAverage(network, 0.9),
         optimizer=torch.optim.AdamW(network.parameters()),
         scaler=torch.amp.GradScaler("cpu", enabled=False),
-        step=1,
     )
+
+
+@pytest.mark.parametrize(("power", "same"), [(8.0, True), (1.0, False)])
+def test_a_run_from_before_a_setting_was_known_goes_on_as_it_was(tmp_path, power, same):
+    """With the value that does what was done then, and with no other."""
+    made_run(tmp_path, {"rate": 1.0}).save()
+    run = made_run(tmp_path, {"rate": 1.0, "ema_power": power})
+    if same:
+        run.resume()
+    else:
+        with pytest.raises(ArtifactError, match=r"ema_power is 8\.0 there and 1\.0 here"):
+            run.resume()
+
+
+@pytest.mark.slow
+def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, small_disk):
+    """The new one is written beside and given up; the message says so, and nothing is left over."""
+    run = made_run(tmp_path, {})
+    run.step = 1
     run.save()
     run.step = 2
     small_disk()
