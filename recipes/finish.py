@@ -4,7 +4,8 @@ The mean of several runs' weights is better than each of them, if each started f
 all, which forgets now this, now that. T-Net may see more pixels than in training, where crops show people larger than
 most frames do. And its softmax may be sharpened: cross entropy makes T-Net as unsure as it errs, while alpha's mean
 absolute error is smaller under a trimap that is surer, and that asks M-Net rather more; M-Net then learns under it. Raw
-alpha may be stretched about a half, to be cut at 0 and 1 afterwards: on people whom it has not seen, M-Net stays short of both.
+alpha may be stretched about a half, to be cut at 0 and 1 afterwards: on people whom it has not seen, M-Net stays short
+of both.
 """
 
 from __future__ import annotations
