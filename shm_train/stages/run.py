@@ -16,8 +16,8 @@ from shm_train.ema import MovingAverage
 from shm_train.networks import SemanticHumanMatting
 
 LAST_FILE = "last.pt"  # to resume from
-ADDED = {"config.ema_power": 8.0}  # settings that older runs do not name, with what was done there
 BEST_FILE = "best.pt"  # averaged weights with the best validation score
+ADDED = {"config.ema_power": 8.0}  # settings that older runs do not name, with what was done there
 
 
 @dataclass(kw_only=True)
