@@ -103,13 +103,12 @@ class DepthwiseConv2d(nn.Conv2d):
     def __init__(self, num_channels: int, kernel: int, stride: int = 1, padding: int = 0) -> None:
         super().__init__(num_channels, num_channels, kernel, stride, padding, groups=num_channels, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, ...), as a convolution without bias."""
-        learns = x.requires_grad or self.weight.requires_grad
-        if learns and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        learns = input.requires_grad or weight.requires_grad
+        if learns and input.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
             with torch.autocast("cpu", enabled=False):
-                return super().forward(x.float())
-        return super().forward(x)
+                return super()._conv_forward(input.float(), weight, bias)
+        return super()._conv_forward(input, weight, bias)
 
 
 class SeparableNormAct(nn.Sequential):

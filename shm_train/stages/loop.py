@@ -18,6 +18,7 @@ from shm_train.data.dataset import ComposedDataset, endless_batches
 from shm_train.data.samples import Pack
 from shm_train.ema import MovingAverage
 from shm_train.networks import SemanticHumanMatting
+from shm_train.networks.fold import compute_norms_in_convolutions
 from shm_train.stages.config import Budget, RunConfig
 from shm_train.stages.interrupts import interrupts
 from shm_train.stages.machine import Machine
@@ -156,7 +157,10 @@ def _freeze(network: SemanticHumanMatting, beginnings: tuple[str, ...]) -> None:
 
 
 def _objective(stage: Stage, network: SemanticHumanMatting, processes: Processes) -> nn.Module:
-    if stage.config.compile:  # after the moving average has copied the network
+    """What a step asks for its losses; made after the moving average has copied the network as it is."""
+    if stage.config.freeze_norms:
+        compute_norms_in_convolutions(network)
+    if stage.config.compile:
         network.tnet.compile()
         network.mnet.compile()
     objective = Objective(network, stage)
