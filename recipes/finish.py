@@ -11,20 +11,21 @@ of both.
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from shm_deploy import spec
-from shm_deploy.errors import SpecError
+from shm_deploy.errors import MatteError, SpecError
 from shm_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from shm_train.networks import LiveConfig
 from shm_train.networks.guided import PLACES
 
 
-def main() -> None:
-    """Run the command."""
+def main() -> int:
+    """Run the command; the exit code is returned."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN.pt", help="checkpoints of live")
     parser.add_argument("--tnet-edge", type=int, default=416, metavar="PX", help="longest side of T-Net's input (416)")
@@ -37,16 +38,39 @@ def main() -> None:
     parser.add_argument("--mnet", type=Path, metavar="RUN.pt", help="M-Net is this one's (default: the mean, too)")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
+    try:
+        _finish(args)
+    except MatteError as error:
+        sys.stderr.write(f"finish.py: {error}\n")
+        return error.exit_code
+    return 0
+
+
+def _finish(args: argparse.Namespace) -> None:
     if not args.stretch >= 0:
         raise SpecError(f"got --stretch {args.stretch}; a small number from 0 is wanted")
-    checkpoint = mean([load_checkpoint(path) for path in args.runs])
+    paths = args.runs if args.mnet is None else [*args.runs, args.mnet]
+    checkpoints = [load_checkpoint(path) for path in paths]
+    _check_alike(checkpoints, paths)
+    checkpoint = mean(checkpoints[: len(args.runs)])
     if args.mnet is not None:
-        checkpoint = with_mnet(checkpoint, load_checkpoint(args.mnet))
-    if not isinstance(checkpoint.config, LiveConfig):
-        raise SpecError(f"got a checkpoint of {checkpoint.config.variant}; this is for live")
+        checkpoint = with_mnet(checkpoint, checkpoints[-1])
     checkpoint = with_raw_alpha(with_logits(checkpoint, args.sharpen, args.ask), args.stretch)
     config = replace(checkpoint.config, tnet_edge=args.tnet_edge, mnet_edge=args.mnet_edge)
     save_checkpoint(args.out, replace(checkpoint, config=config))
+
+
+def _check_alike(checkpoints: list[Checkpoint], paths: list[Path]) -> None:
+    first = _shapes(checkpoints[0])
+    for checkpoint, path in zip(checkpoints, paths, strict=True):
+        if not isinstance(checkpoint.config, LiveConfig):
+            raise SpecError(f"got {path}, a checkpoint of {checkpoint.config.variant}; this is for live")
+        if _shapes(checkpoint) != first:
+            raise SpecError(f"got {path}, a network of another shape than {paths[0]}'s; runs of one network are wanted")
+
+
+def _shapes(checkpoint: Checkpoint) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in checkpoint.weights.items()}
 
 
 def mean(checkpoints: list[Checkpoint]) -> Checkpoint:
@@ -86,4 +110,4 @@ def with_raw_alpha(checkpoint: Checkpoint, stretch: float) -> Checkpoint:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

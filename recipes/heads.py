@@ -39,7 +39,8 @@ def main() -> None:
         for path in sorted((data / "rgba" / source).glob("*.png")):
             target = data / "rgba" / HEADS / f"{source}_{path.name}"
             if target.exists() or _cut_off(path, target):
-                groups[key_of(HEADS, target.stem)] = _group(source, path.stem)
+                group = _group(source, path.stem)
+                groups |= {key_of(source, path.stem): group, key_of(HEADS, target.stem): group}
     groups_file.write_text(json.dumps(groups, indent=0, sort_keys=True))
 
 
@@ -79,7 +80,7 @@ def _cut_off(path: Path, target: Path) -> bool:
 
 
 def _group(source: str, name: str) -> str:
-    """The group that the split gives the whole cut-out."""
+    """Of a head and the cut-out that it comes from: one person's."""
     digits = PERSON_DIGITS.get(source)
     return f"{source}/{name[:digits]}" if digits else key_of(source, name)
 

@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,24 @@ def test_a_stretch_that_would_shrink_is_refused(finish, stretch):
     ended = finish("--stretch", stretch)
     assert ended.returncode != 0
     assert f"got --stretch {stretch}" in ended.stderr
+
+
+def test_what_is_no_checkpoint_is_said_in_one_line(finish, tmp_path):
+    """With its name, and without a traceback; nothing is written."""
+    (tmp_path / "1.pt").write_text("no checkpoint")
+    ended = finish()
+    assert ended.returncode != 0
+    assert len(ended.stderr.splitlines()) == 1
+    assert "1.pt" in ended.stderr
+    assert not (tmp_path / "live.pt").exists()
+
+
+def test_runs_of_other_shapes_are_refused(finish, tmp_path):
+    """They have no mean."""
+    config = replace(TINY_NETWORK, tnet_width=2 * TINY_NETWORK.tnet_width)
+    other = Checkpoint(config=config, weights=SemanticHumanMatting(config).state_dict())
+    save_checkpoint(tmp_path / "1.pt", other)
+    ended = finish()
+    assert ended.returncode != 0
+    assert len(ended.stderr.splitlines()) == 1
+    assert "another shape" in ended.stderr

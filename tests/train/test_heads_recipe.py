@@ -70,7 +70,7 @@ def test_a_head_stays_with_its_person(tmp_path):
         listing = find_jobs([tmp_path], None, 1)
         assert not listing.problems
         assert {job.key: job.person for job in listing.jobs} == {
-            "athletes-bml_someone": "",  # alone, its group is its key
+            "athletes-bml_someone": "athletes-bml_someone",
             "elsewhere-other": "mine",
             "heads-athletes_bml_someone": "athletes-bml_someone",
             "heads-london_012_03": "london/012",
