@@ -8,8 +8,8 @@
 #
 # Four runs end to end, each from the last one's weights: at T-Net's small input most of the way, then at the size that
 # ships, with batch norms that keep their statistics; after M-Net has learned alone for a while, without the encoder, then
-# with its last stages, as a mean over most of that run and with what it began from. M-Net alone ends it, under the T-Net
-# that ships, sharpened. MINUTES is how long all take together, on two CPU cores; PRECISION=fp32 where bfloat16 does not
+# with its last stages, as the mean over that run, twice, and what it began from. M-Net alone ends it, under the T-Net that
+# ships, sharpened. MINUTES is how long all take together, on two CPU cores; PRECISION=fp32 where bfloat16 does not
 # pay (docs/training.md). On a GPU, see recipes/live_gpu.sh.
 set -eu
 data=$1 labels=$2 encoder=$3 work=$4
@@ -39,10 +39,10 @@ with_details="$shipped --set decoder_share=0.33 --set loss.trimap=0.3 --set loss
 	--set data.mix.cutout=0.42 --set data.mix.photo=0.2 --set data.mix.recomposed=0.19"
 train e2e fine 15 --start "$work/details/last.pt" --rate 6e-4 --set final_rate=0.05 $with_details --set warmup_steps=30 \
 	--set "frozen=('tnet.encoder',)"
-train e2e again 10 --start "$work/fine/last.pt" --rate 4e-4 --encoder-rate 5e-5 --set final_rate=0.08 $with_details \
+train e2e again 10 --start "$work/fine/last.pt" --rate 3e-4 --encoder-rate 5e-5 --set final_rate=0.08 $with_details \
 	--set warmup_steps=60 --set "frozen=($resting)" --set ema_decay=1 --set ema_power=1
-python "$here/finish.py" "$work/again/last.pt" "$work/fine/last.pt" --sharpen 1.3 --ask 0.5 --stretch 0.03 \
-	--out "$work/sharpened.pt"
+python "$here/finish.py" "$work/again/last.pt" "$work/again/last.pt" "$work/fine/last.pt" --sharpen 1.3 --ask 0.5 \
+	--stretch 0.02 --out "$work/sharpened.pt"
 train mnet polished 10 --start "$work/sharpened.pt" --rate 7e-4 --set final_rate=0.02 $shipped --set loss.gradient=1.0 \
 	--set loss.gamma=0.8 --set warmup_steps=20 --set "data.canvases=($canvases,(640,640))" --set data.mix.cutout=0.55 \
 	--set data.mix.photo=0.17 --set data.mix.recomposed=0.18 --set ema_decay=1 --set ema_power=2
