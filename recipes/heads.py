@@ -39,13 +39,32 @@ def main() -> None:
         for path in sorted((data / "rgba" / source).glob("*.png")):
             target = data / "rgba" / HEADS / f"{source}_{path.name}"
             if target.exists() or _cut_off(path, target):
-                group = _group(source, path.stem)
-                groups |= {key_of(source, path.stem): group, key_of(HEADS, target.stem): group}
+                group = groups.setdefault(key_of(source, path.stem), _group(source, path.stem))
+                groups[key_of(HEADS, target.stem)] = group
     groups_file.write_text(json.dumps(groups, indent=0, sort_keys=True))
 
 
 def head_alone(alpha: NDArray[np.uint8], seed: int) -> NDArray[np.uint8] | None:
     """Alpha (H, W) of a head alone: without what is below a curve across its neck; None where no neck is found."""
+    found = _find_neck(alpha)
+    if found is None:
+        return None
+    top, neck, width = found
+    height = neck - top
+    rng = np.random.default_rng(seed)
+    lowest = neck + rng.uniform(-0.06, 0.15) * height
+    depth = rng.uniform(0, 0.25) * height
+    half = width / 2 * rng.uniform(1.05, 1.5)
+    softness = rng.uniform(0.5, 4) * height / 200
+    y, x = np.mgrid[0 : alpha.shape[0], 0 : alpha.shape[1]].astype(np.float32)
+    across = (x - np.flatnonzero(alpha[neck] > 127).mean()) / half
+    edge = lowest - depth * (1 - np.sqrt(np.clip(1 - across * across, 0, 1)))
+    kept = np.clip((edge - y) / softness + 0.5, 0, 1)
+    return np.round(alpha * kept).astype(np.uint8)
+
+
+def _find_neck(alpha: NDArray[np.uint8]) -> tuple[int, int, float] | None:
+    """The rows of a figure's top and of its neck's lower end, and how wide it is there."""
     widths = cv2.GaussianBlur((alpha > 127).sum(1, dtype=np.float32)[:, None], (1, 9), 2)[:, 0]
     rows = np.flatnonzero(widths > 0)
     top, bottom = int(rows[0]), int(rows[-1])
@@ -55,17 +74,7 @@ def head_alone(alpha: NDArray[np.uint8], seed: int) -> NDArray[np.uint8] | None:
     if widths[narrowest] > NECK * widest[narrowest]:
         return None
     neck = int(candidates[(candidates >= narrowest) & (widths[candidates] <= SLACK * widths[narrowest])][-1])
-    height = neck - top
-    rng = np.random.default_rng(seed)
-    lowest = neck + rng.uniform(-0.06, 0.15) * height
-    depth = rng.uniform(0, 0.25) * height
-    half = widths[neck] / 2 * rng.uniform(1.05, 1.5)
-    softness = rng.uniform(0.5, 4) * height / 200
-    y, x = np.mgrid[0 : alpha.shape[0], 0 : alpha.shape[1]].astype(np.float32)
-    across = (x - np.flatnonzero(alpha[neck] > 127).mean()) / half
-    edge = lowest - depth * (1 - np.sqrt(np.clip(1 - across * across, 0, 1)))
-    kept = np.clip((edge - y) / softness + 0.5, 0, 1)
-    return np.round(alpha * kept).astype(np.uint8)
+    return top, neck, float(widths[neck])
 
 
 def _cut_off(path: Path, target: Path) -> bool:

@@ -60,6 +60,7 @@ def compute_norms_in_convolutions(network: SemanticHumanMatting) -> None:
 
 
 def _convolve_and_norm(convolution: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    # Not by `fuse_conv_bn_weights`: it makes new parameters, through which the old ones would not learn.
     mean, variance = statistic(norm.running_mean), statistic(norm.running_var)
     scale = norm.weight * torch.rsqrt(variance + norm.eps)
     offset = mean if convolution.bias is None else mean - convolution.bias

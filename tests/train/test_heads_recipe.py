@@ -64,7 +64,7 @@ def test_a_head_stays_with_its_person(tmp_path):
         path = tmp_path / "rgba" / f"{name}.png"
         path.parent.mkdir(parents=True)
         cv2.imwrite(str(path), pixels)
-    (tmp_path / "groups.json").write_text(json.dumps({"elsewhere-other": "mine"}))
+    (tmp_path / "groups.json").write_text(json.dumps({"elsewhere-other": "mine", "london-012_03": "pair"}))
     for _ in range(2):
         subprocess.run([sys.executable, str(RECIPE), str(tmp_path)], check=True)
         listing = find_jobs([tmp_path], None, 1)
@@ -73,8 +73,8 @@ def test_a_head_stays_with_its_person(tmp_path):
             "athletes-bml_someone": "athletes-bml_someone",
             "elsewhere-other": "mine",
             "heads-athletes_bml_someone": "athletes-bml_someone",
-            "heads-london_012_03": "london/012",
-            "london-012_03": "london/012",
+            "heads-london_012_03": "pair",
+            "london-012_03": "pair",
         }
     head = read_colours(tmp_path / "rgba/heads/london_012_03.png")
     assert head.shape[0] < 240
