@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -21,6 +24,17 @@ SIDE = 96  # of the drawn pictures [px]
 TINY_NETWORK = LiveConfig(tnet_edge=64, tnet_width=4, mnet_widths=(4, 4, 4))
 TINY_DATA = DataConfig(batch_size=2, canvases=((64, 64), (64, 96)), patches=(48,), patch_size=48)
 NO_CAMERA = AugmentConfig(noise=0, blur=0, jpeg=0)
+
+
+def load_recipe(path: Path) -> ModuleType:
+    """A recipe, which lies in no package, as a module."""
+    found = importlib.util.spec_from_file_location(f"{path.stem}_recipe", path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[found.name] = module
+    found.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session", autouse=True)

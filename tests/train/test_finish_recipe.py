@@ -1,6 +1,5 @@
 """The recipe of the checkpoint that ships: means, a surer T-Net, raw alpha that reaches its ends."""
 
-import importlib.util
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +12,7 @@ from shm_deploy import spec
 from shm_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from shm_train.networks import SemanticHumanMatting
 from shm_train.networks.guided import draw
-from tests.train.conftest import TINY_NETWORK
+from tests.train.conftest import TINY_NETWORK, load_recipe
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "finish.py"
 
@@ -21,10 +20,7 @@ RECIPE = Path(__file__).parents[2] / "recipes" / "finish.py"
 @pytest.fixture(scope="module")
 def recipe():
     """The recipe as a module."""
-    found = importlib.util.spec_from_file_location("finish_recipe", RECIPE)
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+    return load_recipe(RECIPE)
 
 
 def checkpoint(seed=0):

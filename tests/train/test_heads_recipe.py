@@ -1,6 +1,5 @@
 """Heads that end at the neck: what is cut off, what is kept, and whose they are."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 
 from shm_train.data.layout import find_jobs
 from shm_train.data.pictures import read_colours
+from tests.train.conftest import load_recipe
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "heads.py"
 NECK = range(150, 175)  # rows of `bust`
@@ -20,10 +20,7 @@ NECK = range(150, 175)  # rows of `bust`
 @pytest.fixture(scope="module")
 def recipe():
     """The recipe as a module."""
-    found = importlib.util.spec_from_file_location("heads_recipe", RECIPE)
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+    return load_recipe(RECIPE)
 
 
 def bust(*, neck=40):

@@ -1,7 +1,6 @@
 """People cut out before plain grounds: alphas come back, and the lists say where everything comes from."""
 
 import csv
-import importlib.util
 import re
 import subprocess
 import sys
@@ -12,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.train.conftest import load_recipe
+
 RECIPE = Path(__file__).parents[2] / "recipes" / "people.py"
 LISTS = RECIPE.parent / "people"
 GREY = np.float32(230)
@@ -21,11 +22,7 @@ GREY = np.float32(230)
 def recipe():
     """The recipe as a module."""
     pytest.importorskip("pymatting")
-    found = importlib.util.spec_from_file_location("people_recipe", RECIPE)
-    module = importlib.util.module_from_spec(found)
-    sys.modules[found.name] = module
-    found.loader.exec_module(module)
-    return module
+    return load_recipe(RECIPE)
 
 
 def portrait(height=240, width=200):
