@@ -1,7 +1,7 @@
 """Heads that end at the neck, out of cut-outs of heads and shoulders: python recipes/heads.py DATA
 
-    DATA    the training data: what lies in DATA/rgba/athletes (see recipes/people.py) and DATA/rgba/london goes, cut
-            off, to DATA/rgba/heads, and DATA/groups.json says whose heads they are
+    DATA    the training data: what lies in DATA/rgba/london and, by recipes/people.py, in DATA/rgba/athletes and
+            DATA/rgba/players goes, cut off, to DATA/rgba/heads, and DATA/groups.json says whose heads they are
 
 A head with nothing below it teaches that a body is to be seen, not guessed from a head above something dark. Cut-outs
 in which no neck is found, as of long hair, are left. What is there already is kept.
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from shm_train.data.layout import GROUPS_FILE, PERSON_DIGITS, key_of
 from shm_train.data.pictures import read_colours, write_whole
 
-SOURCES = ("athletes", "london")
+SOURCES = ("athletes", "london", "players")
 HEADS = "heads"
 HIGHEST_NECK = 0.3  # of the figure's height, from its top
 NECK = 0.86  # of the head's width: what is no narrower has no neck to be seen

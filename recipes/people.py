@@ -1,14 +1,14 @@
 """People cut out before plain grounds: python recipes/people.py MIRROR DATA --teacher FILE.py:NAME
 
     MIRROR  where the repositories are mirrored, as OWNER+NAME/repo, a git directory or a checkout of it
-    DATA    the training data: people/athletes.txt goes to DATA/rgba/athletes, people/presenters.csv to
-            DATA/rgba_video/presenters
+    DATA    the training data: people/athletes.txt goes to DATA/rgba/athletes, people/cutouts.csv to
+            DATA/rgba/SOURCE, people/presenters.csv to DATA/rgba_video/presenters
 
-Athletes are keyed: their ground is known, it is fitted to the picture's border. Presenters stand before white, with a
-shadow that no keyer tells from hair: a teacher (see `shm_train.data.teachers`) says what their alpha is, or the matte
-that some clips show below the picture. Nothing on the lists is near a held-out picture of the training
-data's README, nobody of the presenters is a person whom the split of the talking heads holds out, and the athletes are
-those on whose keyed alpha and the teacher's both agree. What is there already is kept.
+Athletes are keyed: their ground is known, it is fitted to the picture's border. Cut-outs bring their alpha. Presenters
+stand before white, with a shadow that no keyer tells from hair: a teacher (see `shm_train.data.teachers`) says what
+their alpha is, or the matte that some clips show below the picture. Nothing on the lists is near a held-out picture of
+the training data's README, nobody of the presenters is a person whom the split of the talking heads holds out, and the
+athletes are those on whose keyed alpha and the teacher's both agree. What is there already is kept.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ SMALLEST_GAP = 12  # [px] of an exact ground, seen through hair
 HAIR_ENDS = 0.72  # of the height: below it, what is like an exact ground may be a white shirt
 LEAST_HEAD = 0.6  # of the height: what is left where a head's shoulders are cut off
 FRAMES = 24  # of each clip
+FAINT = 0.25  # alpha below which 8 bit say too little of a colour
 
 
 class _Blob(NamedTuple):
@@ -70,13 +71,24 @@ def main() -> None:
     athletes = _athletes(arguments.mirror, arguments.data / "rgba" / "athletes")
     for _ in in_processes(_cut_athlete, athletes, arguments.workers, _tell):
         pass
+    for row in _rows("cutouts.csv"):
+        target = arguments.data / "rgba" / row["source"] / f"{row['name']}.png"
+        if not target.exists():
+            _bring_cutout(_blob(arguments.mirror, row), target)
     teacher = load_teacher(arguments.teacher)
-    with open(LISTS / "presenters.csv", newline="") as rows:
-        for row in csv.DictReader(rows):
-            data = _Blob(arguments.mirror, row["repository"], row["commit"], row["path"]).read()
-            folder = arguments.data / "rgba_video" / "presenters" / row["clip"]
-            frames = _spread(data, int(row["first"]), int(row["last"]))
-            _cut_clip(frames, folder, None if row["matte"] == "below" else teacher)
+    for row in _rows("presenters.csv"):
+        folder = arguments.data / "rgba_video" / "presenters" / row["clip"]
+        frames = _spread(_blob(arguments.mirror, row).read(), int(row["first"]), int(row["last"]))
+        _cut_clip(frames, folder, None if row["matte"] == "below" else teacher)
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with open(LISTS / name, newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def _blob(mirror: Path, row: dict[str, str]) -> _Blob:
+    return _Blob(mirror, row["repository"], row["commit"], row["path"])
 
 
 def key(photo: Pixels) -> tuple[Pixels, Plane]:
@@ -174,6 +186,14 @@ def _cut_athlete(athlete: _Athlete) -> None:
     _write(athlete.target, colours[rows], alpha[rows])
 
 
+def _bring_cutout(blob: _Blob, target: Path) -> None:
+    """Write a picture with an alpha of its own, its colours continued over what is clear."""
+    pixels = np.asarray(cv2.imdecode(np.frombuffer(blob.read(), np.uint8), cv2.IMREAD_UNCHANGED), np.uint8)
+    alpha = np.asarray(pixels[..., 3] / np.float32(255), np.float32)
+    colours = np.ascontiguousarray(pixels[..., 2::-1])
+    _write(target, continue_colours(colours, (alpha >= FAINT).astype(np.float32)), alpha)
+
+
 def _narrow_rows(alpha: Plane) -> int:
     """How many rows from the top leave the shoulders within the picture: a figure that its sides cut fills a canvas."""
     touching = np.flatnonzero((alpha[:, [0, 1, -2, -1]] > 0.1).any(1))
@@ -207,8 +227,8 @@ def _split_canvas(frame: Pixels) -> tuple[Pixels, Plane]:
     half = frame.shape[0] // 2
     colour, matte = frame[:half].astype(np.float32), frame[half : 2 * half].mean(-1)
     alpha = np.clip((matte / 255 - 0.04) / 0.92, 0, 1).astype(np.float32)
-    own = 255 + (colour - 255) / np.maximum(alpha, 0.25)[..., None]
-    firm = (alpha >= 0.25).astype(np.float32)
+    own = 255 + (colour - 255) / np.maximum(alpha, FAINT)[..., None]
+    firm = (alpha >= FAINT).astype(np.float32)
     return continue_colours(np.clip(own, 0, 255).astype(np.uint8), firm), alpha
 
 

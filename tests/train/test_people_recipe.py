@@ -81,7 +81,7 @@ def test_gaps_in_hair_are_clear_and_those_of_a_white_shirt_are_not(recipe):
 
 
 def test_everything_on_the_lists_is_cut_out_once(recipe, tmp_path, monkeypatch):
-    """An athlete is keyed, a whole clip is the teacher's, and one with mattes below is split; what is there stays."""
+    """An athlete is keyed, a cut-out's alpha its own, a clip's the teacher's or below it; what is there stays."""
     repository = tmp_path / "mirror" / "owner+name" / "repo"
     repository.mkdir(parents=True)
     colours, truth = portrait()
@@ -92,6 +92,8 @@ def test_everything_on_the_lists_is_cut_out_once(recipe, tmp_path, monkeypatch):
     matte = np.repeat(np.round(truth * 255).astype(np.uint8)[..., None], 3, 2)
     clip(repository / "whole.mp4", [white] * 5)
     clip(repository / "canvas.mp4", [np.vstack([white, matte])] * 5)
+    own = np.dstack([np.where(truth[..., None] < 0.1, 0, colours)[..., ::-1], truth * 255])
+    cv2.imwrite(str(repository / "1.png"), np.round(own).astype(np.uint8))
     git(repository, "init", "-q")
     git(repository, "add", ".")
     git(repository, "commit", "-q", "-m", "people")
@@ -101,6 +103,9 @@ def test_everything_on_the_lists_is_cut_out_once(recipe, tmp_path, monkeypatch):
     (lists / "athletes.txt").write_text(f"# owner/name {commit}\ndata/nba_players/some-one.png\n")
     rows = [f"ann,asked,1,3,owner/name,{commit},whole.mp4", f"bob,below,1,3,owner/name,{commit},canvas.mp4"]
     (lists / "presenters.csv").write_text("\n".join(["clip,matte,first,last,repository,commit,path", *rows]) + "\n")
+    (lists / "cutouts.csv").write_text(
+        f"source,name,repository,commit,path\nplayers,any_one,owner/name,{commit},1.png\n"
+    )
     teacher = tmp_path / "teacher.py"
     teacher.write_text(
         "import numpy as np\ndef dark(image):\n    return np.float32(1) - (image.min(-1) > 200).astype(np.float32)\n"
@@ -112,16 +117,21 @@ def test_everything_on_the_lists_is_cut_out_once(recipe, tmp_path, monkeypatch):
     recipe.main()
     made = sorted(path.relative_to(data).as_posix() for path in data.rglob("*.*"))
     frames = [f"rgba_video/presenters/{name}/{number:05d}.png" for name in ("ann", "bob") for number in (1, 2, 3)]
-    assert made == ["rgba/athletes/nba_some-one.png", *frames]
-    for name in made[1:]:
+    assert made == ["rgba/athletes/nba_some-one.png", "rgba/players/any_one.png", *frames]
+    for name in made[2:]:
         alpha = cv2.imread(str(data / name), cv2.IMREAD_UNCHANGED)[..., 3] / 255
         assert alpha.shape == truth.shape
         assert np.abs(alpha - truth).mean() < 0.03, name
     head = cv2.imread(str(data / made[0]), cv2.IMREAD_UNCHANGED)
     assert np.abs(head[..., 3] / 255 - truth[: len(head)]).mean() < 0.01
-    (data / made[0]).write_bytes(b"kept")
+    cutout = cv2.imread(str(data / made[1]), cv2.IMREAD_UNCHANGED)
+    assert np.abs(cutout[..., 3] / 255 - truth).max() < 0.01
+    faint = (truth > 0.01) & (truth < 0.1)
+    assert np.abs(cutout[..., 2::-1] - colours)[faint].mean() < 10, "the black that lies where it is clear shows"
+    for name in made[:2]:
+        (data / name).write_bytes(b"kept")
     recipe.main()
-    assert (data / made[0]).read_bytes() == b"kept"
+    assert all((data / name).read_bytes() == b"kept" for name in made[:2])
 
 
 def test_a_head_whose_shoulders_leave_the_picture_can_end_above_that(recipe):
@@ -138,6 +148,10 @@ def test_the_lists_say_where_people_come_from_and_name_none_twice():
     first, *paths = (LISTS / "athletes.txt").read_text().splitlines()
     assert re.fullmatch(r"# [\w.-]+/[\w.-]+ [0-9a-f]{40}", first)
     assert len({(path.split("/")[1], Path(path).stem) for path in paths}) == len(paths) > 1000
+    with open(LISTS / "cutouts.csv", newline="") as lines:
+        cutouts = list(csv.DictReader(lines))
+    assert len({(row["source"], row["name"]) for row in cutouts}) == len(cutouts) > 100
+    assert all(re.fullmatch(r"[0-9a-f]{40}", row["commit"]) for row in cutouts)
     with open(LISTS / "presenters.csv", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert max(Counter(row["clip"] for row in rows).values()) == 1
