@@ -8,6 +8,7 @@ beside `soft` tells what our weights know by heart.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -15,31 +16,35 @@ from numpy.typing import NDArray
 
 from shm_deploy.errors import SpecError
 from shm_train.data.samples import Pack, Sample
-from shm_train.evaluation.cases import COMPOSED, SEEN, Case, Scene, composed_cases, evenly, seen_cases
+from shm_train.evaluation.cases import COMPOSED, SEED, SEEN, Case, Scene, composed_cases, evenly, seen_cases
 
 SETS = (COMPOSED, "whole_body", "upper_body", "agreement", "empty", SEEN)
 MIN_CROP = 128  # side of an upper-body crop [px]; below, too little of the person is left to judge
 
 
-def held_out_cases(pack: Pack, limit: int | None) -> list[Case]:
+def held_out_cases(
+    pack: Pack, limit: int | None, sets: Sequence[str] = SETS, seeds: Sequence[int] = (SEED,)
+) -> list[Case]:
     """Every case, set by set.
 
     Args:
         pack: its held-out samples are used, and for `seen` its people that are not.
         limit: most cases of a set, evenly taken; None for all.
+        sets: which of SETS are wanted.
+        seeds: of the composites; by each, all people are laid over other grounds, at other places.
 
     Raises:
         SpecError: a set has no picture in this pack.
     """
     cases = [
-        *composed_cases(pack),
+        *(case for seed in seeds for case in composed_cases(pack, seed)),
         *(Case("whole_body", s.source, s.key, partial(_labelled, pack, s)) for s in pack.of("mask", held_out=True)),
         *_upper_bodies(pack),
         *(Case("agreement", s.source, s.key, partial(_labelled, pack, s)) for s in pack.of("photo", held_out=True)),
         *(Case("empty", s.source, s.key, partial(_labelled, pack, s)) for s in pack.of("background", held_out=True)),
-        *seen_cases(pack),
+        *(case for seed in seeds for case in seen_cases(pack, seed)),
     ]
-    by_set = {name: [case for case in cases if case.set_name == name] for name in SETS}
+    by_set = {name: [case for case in cases if case.set_name == name] for name in SETS if name in sets}
     for name, found in by_set.items():
         if not found:
             raise SpecError(f"{pack.folder} has no held-out picture for the set {name!r}; pack more sources")

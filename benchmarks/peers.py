@@ -2,7 +2,7 @@
 
 All on the same held-out pictures of a pack, in one run, and how fast they are. Writes benchmarks/results/peers.json.
 For every picture in a tenth of the time, beside the peer to beat alone: `--names rvm_mobilenetv3 --speed-runs 0 --out
-benchmarks/results/rvm.json`.
+benchmarks/results/rvm.json`; over other grounds: `--sets soft --seeds 23 24 --out benchmarks/results/draws.json`.
 With --sheet also a contact sheet of the worst and of random pictures, for the eye: most must not be published.
 """
 
@@ -27,7 +27,7 @@ from shm_deploy.backends import BackendName
 from shm_deploy.errors import MatteError
 from shm_deploy.matter import Matter
 from shm_train.data.samples import Pack
-from shm_train.evaluation.cases import Case
+from shm_train.evaluation.cases import SEED, Case
 
 OURS = "ours"
 OURS_INT8 = "ours_int8"
@@ -52,6 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--peers", type=Path, required=True, metavar="DIR", help="holds peers.py with MODELS")
     parser.add_argument("--names", nargs="+", default=DEFAULT_NAMES, help=f"of MODELS ({' '.join(DEFAULT_NAMES)})")
     parser.add_argument("--model", type=Path, help="ours: .onnx or .pt (the packaged one)")
+    parser.add_argument(
+        "--sets", nargs="+", choices=SETS, default=SETS, metavar="SET", help=f"of {' '.join(SETS)} (all)"
+    )
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[SEED], metavar="N", help=f"by which people meet grounds ({SEED})"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="pictures of each set, for a quick look (all)")
     parser.add_argument("--speed-runs", type=int, default=9, help="timed pictures of each model at each size, or 0 (9)")
     parser.add_argument("--sheet", type=Path, metavar="PNG", help="write a contact sheet")
@@ -60,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         pack = Pack(args.pack)
-        cases = held_out_cases(pack, args.limit)
+        cases = held_out_cases(pack, args.limit, args.sets, args.seeds)
         file = find_model(args.model)
         backends: dict[str, BackendName] = {OURS: "auto"}
         if file.sidecar is not None and spec.TNET_INT8 in file.sidecar.files:
@@ -86,6 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "peers_sha256": weights_of(args.peers, args.names),
         "pack_index_sha256": pack.digest,
         "limit": args.limit,
+        "seeds": args.seeds,
         "rows": rows,
         "clock": CLOCK,
         "speed": speed,
@@ -103,7 +110,7 @@ def compare(cases: Sequence[Case], models: Mapping[str, Model]) -> tuple[list[di
     """
     rows: list[dict[str, Any]] = []
     judged: list[Judged] = []
-    for set_name in SETS:
+    for set_name in dict.fromkeys(case.set_name for case in cases):
         of_set = [case for case in cases if case.set_name == set_name]
         sources = (ALL, *sorted({case.source for case in of_set}))
         scores: dict[str, dict[str, list[Scores]]] = {source: {name: [] for name in models} for source in sources}

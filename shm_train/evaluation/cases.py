@@ -70,31 +70,31 @@ def find_cases(data: Path, limit: int | None) -> list[Case]:
     return evenly(cases, limit)
 
 
-def composed_cases(pack: Pack) -> list[Case]:
-    """Every held-out cut-out of a pack over held-out grounds; no grounds, no cases."""
-    return _over_grounds(pack, COMPOSED, pack.of("cutout", held_out=True))
+def composed_cases(pack: Pack, seed: int = SEED) -> list[Case]:
+    """Held-out cut-outs of a pack over held-out grounds, both drawn by the seed; no grounds, no cases."""
+    return _over_grounds(pack, COMPOSED, pack.of("cutout", held_out=True), seed)
 
 
-def seen_cases(pack: Pack) -> list[Case]:
+def seen_cases(pack: Pack, seed: int = SEED) -> list[Case]:
     """Some of training's cut-outs over held-out grounds."""
-    return _over_grounds(pack, SEEN, pack.of("cutout", held_out=False))
+    return _over_grounds(pack, SEEN, pack.of("cutout", held_out=False), seed)
 
 
-def _over_grounds(pack: Pack, set_name: str, people: Sequence[Sample]) -> list[Case]:
+def _over_grounds(pack: Pack, set_name: str, people: Sequence[Sample], seed: int) -> list[Case]:
     by_source = defaultdict(list)
     for sample in people:
         by_source[sample.source].append(sample)
     grounds = pack.of("background", held_out=True)
     if not grounds:
         return []
-    order = np.random.default_rng(SEED).permutation(len(grounds))
+    order = np.random.default_rng(seed).permutation(len(grounds))
     cases: list[Case] = []
     for source, samples in sorted(by_source.items()):
         for sample in evenly(samples, CUTOUTS_PER_SOURCE):
             for _ in range(GROUNDS_PER_CUTOUT):
                 index = len(cases)
                 ground = grounds[order[index % len(grounds)]]
-                scene = partial(_composed, pack, sample, ground, index)
+                scene = partial(_composed, pack, sample, ground, (seed, index))
                 cases.append(Case(set_name, source, f"{sample.key} over {ground.key}", scene))
     return cases
 
@@ -128,9 +128,9 @@ def evenly(items: Sequence[Item], most: int | None) -> list[Item]:
     return [items[index * len(items) // most] for index in range(most)]
 
 
-def _composed(pack: Pack, person: Sample, ground: Sample, index: int) -> Scene:
-    canvas = CANVASES[index % len(CANVASES)]
-    rng = np.random.default_rng((SEED, index))
+def _composed(pack: Pack, person: Sample, ground: Sample, draw: tuple[int, int]) -> Scene:
+    canvas = CANVASES[draw[1] % len(CANVASES)]
+    rng = np.random.default_rng(draw)
     example = composed_example([pack.read(person)], pack.read(ground), canvas, PLACEMENT, rng)
     return Scene(example.image, example.alpha, np.ones(canvas, np.bool_))
 

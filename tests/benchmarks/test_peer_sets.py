@@ -40,6 +40,16 @@ def test_cases_are_the_same_each_time(tmp_path):
         np.testing.assert_array_equal(one.scene().image, other.scene().image)
 
 
+def test_each_seed_lays_people_over_grounds_anew(tmp_path):
+    """As many composites again, at other places; a set that is not asked for is not made."""
+    pack = write_pack(tmp_path)
+    cases = held_out_cases(pack, None, ["soft"], [20, 21])
+    assert [case.set_name for case in cases] == ["soft"] * 2 * GROUNDS_PER_CUTOUT
+    first, other = cases[0].scene().truth, cases[GROUNDS_PER_CUTOUT].scene().truth
+    assert first.shape == other.shape
+    assert np.abs(first - other).mean() > 0.01
+
+
 def test_a_set_without_pictures_is_an_error(tmp_path):
     """A mean of nothing is no result; without grounds there are no composites either."""
     with pytest.raises(SpecError, match="'soft'"):
