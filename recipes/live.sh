@@ -2,7 +2,7 @@
 # The packaged weights, from pictures to the files that ship: recipes/live.sh DATA LABELS ENCODER WORK
 #
 #   DATA, LABELS  folders as docs/training.md describes them, with the pictures of nobody that recipes/nobody.sh brings,
-#                 the people that recipes/people.py cuts out before plain grounds, and their heads (recipes/heads.py)
+#                 the people that recipes/people.py brings, cut out, and their heads (recipes/heads.py)
 #   ENCODER       ImageNet weights of EfficientNet-Lite0 (efficientnet-lite0.pth)
 #   WORK          for the pack, the runs and the export; a run that was stopped goes on where it was
 #
@@ -27,8 +27,9 @@ train() { # STAGE OUT SHARE-OF-MINUTES OPTIONS...
 }
 
 [ -d "$work/pack" ] || shm-data pack "$data" "$work/pack" --labels "$labels" --exclude "$here/exclude.txt" --frame-step 2 \
-	--weight athletes=0.1 heads=0.04 presenters=0.55 talkingheads=0.12 facemask=2 misc_demo=3 human_dataset_v2=0.5 \
-	clothing=0.25 wallpapers=0.6 used_cars=0.6
+	--weight athletes=0.07 heads=0.04 players=0.8 wrestlers=1 fighters=0.4 footballers=0.6 riders=0.8 figures=3 \
+	presenters=0.55 talkingheads=0.12 facemask=2 misc_demo=3 human_dataset_v2=0.5 clothing=0.25 wallpapers=0.6 \
+	used_cars=0.6
 train e2e coarse 42 --init "$encoder" --set loss.trimap=0.15
 python "$here/finish.py" "$work/coarse/last.pt" --out "$work/coarse-large.pt"
 train e2e settled 15 --start "$work/coarse-large.pt" --rate 6e-4 --encoder-rate 1.2e-4 --set final_rate=0.3 \

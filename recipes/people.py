@@ -1,4 +1,4 @@
-"""People cut out before plain grounds: python recipes/people.py MIRROR DATA --teacher FILE.py:NAME
+"""People cut out, with soft alphas: python recipes/people.py MIRROR DATA --teacher FILE.py:NAME
 
     MIRROR  where the repositories are mirrored, as OWNER+NAME/repo, a git directory or a checkout of it
     DATA    the training data: people/athletes.txt goes to DATA/rgba/athletes, people/cutouts.csv to
