@@ -27,8 +27,8 @@ train() { # STAGE OUT SHARE-OF-MINUTES OPTIONS...
 }
 
 [ -d "$work/pack" ] || shm-data pack "$data" "$work/pack" --labels "$labels" --exclude "$here/exclude.txt" --frame-step 2 \
-	--weight athletes=0.07 heads=0.04 players=0.8 wrestlers=1 fighters=0.4 footballers=0.6 riders=0.8 figures=3 \
-	presenters=0.55 talkingheads=0.12 facemask=2 misc_demo=3 human_dataset_v2=0.5 clothing=0.25 wallpapers=0.6 \
+	--weight athletes=0.07 heads=0.04 players=0.4 wrestlers=0.3 fighters=0.2 footballers=0.3 riders=0.3 figures=1 \
+	presenters=0.7 talkingheads=0.14 facemask=2 misc_demo=3 human_dataset_v2=0.5 clothing=0.25 wallpapers=0.6 \
 	used_cars=0.6
 train e2e coarse 42 --init "$encoder" --set loss.trimap=0.15
 python "$here/finish.py" "$work/coarse/last.pt" --out "$work/coarse-large.pt"
