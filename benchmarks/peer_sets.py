@@ -8,14 +8,14 @@ beside `soft` tells what our weights know by heart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shm_deploy.errors import SpecError
-from shm_train.data.samples import Pack, Sample
+from shm_train.data.samples import Kind, Pack, Sample
 from shm_train.evaluation.cases import COMPOSED, SEED, SEEN, Case, Scene, composed_cases, evenly, seen_cases
 
 SETS = (COMPOSED, "whole_body", "upper_body", "agreement", "empty", SEEN)
@@ -36,19 +36,23 @@ def held_out_cases(
     Raises:
         SpecError: a set has no picture in this pack.
     """
-    cases = [
-        *(case for seed in seeds for case in composed_cases(pack, seed)),
-        *(Case("whole_body", s.source, s.key, partial(_labelled, pack, s)) for s in pack.of("mask", held_out=True)),
-        *_upper_bodies(pack),
-        *(Case("agreement", s.source, s.key, partial(_labelled, pack, s)) for s in pack.of("photo", held_out=True)),
-        *(Case("empty", s.source, s.key, partial(_labelled, pack, s)) for s in pack.of("background", held_out=True)),
-        *(case for seed in seeds for case in seen_cases(pack, seed)),
-    ]
-    by_set = {name: [case for case in cases if case.set_name == name] for name in SETS if name in sets}
-    for name, found in by_set.items():
+    makers: dict[str, Callable[[], list[Case]]] = {
+        COMPOSED: lambda: [case for seed in seeds for case in composed_cases(pack, seed)],
+        "whole_body": lambda: _uncropped("whole_body", pack, "mask"),
+        "upper_body": lambda: _upper_bodies(pack),
+        "agreement": lambda: _uncropped("agreement", pack, "photo"),
+        "empty": lambda: _uncropped("empty", pack, "background"),
+        SEEN: lambda: [case for seed in seeds for case in seen_cases(pack, seed)],
+    }
+    cases: list[Case] = []
+    for name in SETS:
+        if name not in sets:
+            continue
+        found = makers[name]()
         if not found:
             raise SpecError(f"{pack.folder} has no held-out picture for the set {name!r}; pack more sources")
-    return [case for found in by_set.values() for case in evenly(found, limit)]
+        cases += evenly(found, limit)
+    return cases
 
 
 def upper_body(alpha: NDArray[np.uint8]) -> tuple[slice, slice] | None:
@@ -73,6 +77,11 @@ def upper_body(alpha: NDArray[np.uint8]) -> tuple[slice, slice] | None:
     if height < 1.5 * figure_width or min(bottom - top, right - left) < MIN_CROP:
         return None
     return slice(top, bottom), slice(left, right)
+
+
+def _uncropped(set_name: str, pack: Pack, kind: Kind) -> list[Case]:
+    samples = pack.of(kind, held_out=True)
+    return [Case(set_name, sample.source, sample.key, partial(_labelled, pack, sample)) for sample in samples]
 
 
 def _upper_bodies(pack: Pack) -> list[Case]:

@@ -71,7 +71,7 @@ def find_cases(data: Path, limit: int | None) -> list[Case]:
 
 
 def composed_cases(pack: Pack, seed: int = SEED) -> list[Case]:
-    """Held-out cut-outs of a pack over held-out grounds, both drawn by the seed; no grounds, no cases."""
+    """Held-out cut-outs of a pack over held-out grounds; the seed draws which, and where; no grounds, no cases."""
     return _over_grounds(pack, COMPOSED, pack.of("cutout", held_out=True), seed)
 
 

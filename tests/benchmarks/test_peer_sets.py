@@ -41,13 +41,21 @@ def test_cases_are_the_same_each_time(tmp_path):
 
 
 def test_each_seed_lays_people_over_grounds_anew(tmp_path):
-    """As many composites again, at other places; a set that is not asked for is not made."""
+    """As many composites again, at other places."""
     pack = write_pack(tmp_path)
     cases = held_out_cases(pack, None, ["soft"], [20, 21])
     assert [case.set_name for case in cases] == ["soft"] * 2 * GROUNDS_PER_CUTOUT
     first, other = cases[0].scene().truth, cases[GROUNDS_PER_CUTOUT].scene().truth
     assert first.shape == other.shape
     assert np.abs(first - other).mean() > 0.01
+
+
+def test_a_set_that_is_not_asked_for_costs_nothing(tmp_path, monkeypatch):
+    """Upper bodies are found by reading every mask."""
+    pack = write_pack(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(pack), "read", lambda *_: pytest.fail("a picture was read"))
+        assert [case.set_name for case in held_out_cases(pack, None, ["empty"])] == ["empty"]
 
 
 def test_a_set_without_pictures_is_an_error(tmp_path):
